@@ -1,0 +1,79 @@
+/* The numeric contract's building blocks on plain values: rounding, the panel index, the size bounds. README.md beside this file is
+ * the contract; this header is its only implementation in scalar C. */
+#ifndef RFA_QUANT_H
+#define RFA_QUANT_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    RFA_PANEL_N = 16,   /* outputs of a panel */
+    RFA_PANEL_K = 4,    /* neighbouring inputs of one output in a line */
+    RFA_LINE = 64,      /* bytes of a panel line; activation rows are padded to a multiple of it */
+    RFA_MAX_K = 133144, /* largest K whose int32 sum of products in [-127, 127] cannot overflow */
+    RFA_QMAX = 127
+};
+
+/* Index of weight (n, k) in panels [ceil(N/16)][ceil(K/4)][16][4]. */
+static inline size_t rfa_panel_index(size_t n, size_t k, size_t k_total)
+{
+    size_t lines = (k_total + RFA_PANEL_K - 1) / RFA_PANEL_K;
+    return ((n / RFA_PANEL_N * lines + k / RFA_PANEL_K) * RFA_PANEL_N + n % RFA_PANEL_N) * RFA_PANEL_K + k % RFA_PANEL_K;
+}
+
+/* Bytes of an int8 matrix [N,K] in panels. */
+static inline size_t rfa_panel_bytes(size_t n, size_t k)
+{
+    return (n + 15) / 16 * 16 * ((k + 3) / 4 * 4);
+}
+
+/* Bytes between activation rows of K int8 values: zero-padded to whole 64-byte lines. */
+static inline size_t rfa_row_bytes(size_t k)
+{
+    return (k + 63) / 64 * 64;
+}
+
+/* Magnitude of x as its bit pattern: orders like |x|, with infinity and then NaN on top, so a maximum needs no float comparison and
+ * is the same in any order. */
+static inline uint32_t rfa_magnitude(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & 0x7fffffffu;
+}
+
+/* From the largest magnitude of a row to its scale and its multiplier.
+ *   a finite, 127/a finite and a > 0:  multiplier = 127/a, scale = a/127
+ *   a = 0 or 127/a overflows:          multiplier = 0,     scale = 0           the row becomes zeros
+ *   a infinite or NaN:                 multiplier = 0,     scale = NaN (0x7fc00000)   zeros, and every product becomes NaN */
+static inline float rfa_quant_scale(uint32_t magnitude, float *multiplier)
+{
+    float a, scale;
+    memcpy(&a, &magnitude, sizeof a);
+    *multiplier = 0.0f;
+    if (magnitude >= 0x7f800000u) {
+        const uint32_t nan = 0x7fc00000u;
+        memcpy(&scale, &nan, sizeof scale);
+        return scale;
+    }
+    float m = 127.0f / a; /* a = 0 gives infinity */
+    if (m > 3.402823466e+38f)
+        return 0.0f;
+    *multiplier = m;
+    return a / 127.0f;
+}
+
+/* rint half to even, clamped to [-127, 127]. x * multiplier is at most 127 (1 + 2^-23) in magnitude, so the clamp is only for
+ * multiplier = 0 with x infinite or NaN, where the result is 0. */
+static inline int8_t rfa_quant_value(float x, float multiplier)
+{
+    float y = x * multiplier;
+    if (!(fabsf(y) <= 128.0f))
+        return 0;
+    y = rintf(y);
+    return (int8_t)(y > 127.0f ? 127.0f : y < -127.0f ? -127.0f : y);
+}
+
+#endif
