@@ -105,12 +105,14 @@ refuse(const struct reader *r, enum rfa_status status, const char *format, ...)
 /* The next `bytes` bytes of the file; `what` names them. */
 static enum rfa_status take(struct reader *r, const uint8_t **out, uint64_t bytes, const char *what)
 {
-    if (bytes > r->end - r->at)
-        return refuse(
-            r, RFA_ERR_FORMAT,
-            "the file ends inside the %s (%llu bytes wanted at byte %zu of %zu); it is cut short or damaged: fetch or "
-            "convert it again",
-            what, (unsigned long long)bytes, r->at, r->end);
+    if (bytes > r->end - r->at) {
+        refuse(r, RFA_ERR_FORMAT,
+               "the file ends inside the %s (%llu bytes wanted at byte %zu of %zu); it is cut short or damaged: fetch "
+               "or convert it "
+               "again",
+               what, (unsigned long long)bytes, r->at, r->end);
+        return RFA_ERR_FORMAT; /* a constant, so that a compiler sees that *out is set whenever it is used */
+    }
     *out = r->base + r->at;
     r->at += (size_t)bytes;
     return RFA_OK;
@@ -328,7 +330,7 @@ enum rfa_status rfa_gguf_table_bytes(size_t *table_bytes, const void *file, size
                                      const struct rfa_log *log)
 {
     struct reader r = {.base = file, .end = file_bytes, .name = name, .log = log};
-    struct header h;
+    struct header h = {0, 0};
     *table_bytes = 0;
     RFA_TRY(read_header(&r, &h));
     *table_bytes = layout_of(&h).bytes;
@@ -612,7 +614,7 @@ static enum rfa_status read_tensors(struct reader *r, struct rfa_gguf_tensor *te
 
 static enum rfa_status parse(struct rfa_gguf *out, uint8_t *table, size_t table_bytes, struct reader *r)
 {
-    struct header h;
+    struct header h = {0, 0};
     RFA_TRY(read_header(r, &h));
     struct layout l = layout_of(&h);
     if (table_bytes < l.bytes)
@@ -649,7 +651,7 @@ enum rfa_status rfa_gguf_parse(struct rfa_gguf *out, void *table, size_t table_b
 
 double rfa_gguf_array_number(const struct rfa_gguf_value *value, uint64_t i)
 {
-    struct rfa_gguf_value element;
+    struct rfa_gguf_value element = {.as.u = 0};
     uint32_t type = value->as.array.element_type;
     assert(value->kind == RFA_GGUF_ARRAY && i < value->as.array.count && type != GGUF_STRING);
     load_scalar(&element, type, value->as.array.data + (size_t)i * value_types[type].bytes);
