@@ -11,32 +11,26 @@
 #error "gguf.c: model files are little-endian and used in place; big-endian machines are not supported"
 #endif
 
-/* Limits. A count is also bounded by what the file could hold, so the table is never out of proportion to the file. */
+/* A count is bounded by what the file could hold, so the table is never out of proportion to the file. */
 enum {
-    MAX_TENSORS = 65536,
-    MAX_VALUES = 4096,
-    MAX_NAME = 64, /* set by the format */
-    MAX_KEY = 256,
-    MAX_STRING = 1 << 20,
     HEADER_BYTES = 24,
     LEAST_VALUE_BYTES = 8 + 1 + 4 + 1,          /* a key of one byte, a type, a value of one byte */
     LEAST_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8, /* a name of one byte, a rank, one dimension, a type, an offset */
     DEFAULT_ALIGNMENT = 32
 };
 
-/* GGUF's numbers of the metadata types that need naming here. */
-enum { GGUF_BOOL = 7, GGUF_STRING = 8, GGUF_ARRAY = 9 };
-
 static const struct {
     uint8_t bytes; /* 0: of variable length */
     enum rfa_gguf_kind kind;
 } value_types[] = {
-    {1, RFA_GGUF_UINT}, {1, RFA_GGUF_INT},   {2, RFA_GGUF_UINT},  {2, RFA_GGUF_INT},    {4, RFA_GGUF_UINT},
-    {4, RFA_GGUF_INT},  {4, RFA_GGUF_FLOAT}, {1, RFA_GGUF_BOOL},  {0, RFA_GGUF_STRING}, {0, RFA_GGUF_ARRAY},
-    {8, RFA_GGUF_UINT}, {8, RFA_GGUF_INT},   {8, RFA_GGUF_FLOAT},
+    [RFA_GGUF_TYPE_U8] = {1, RFA_GGUF_UINT},       [RFA_GGUF_TYPE_I8] = {1, RFA_GGUF_INT},
+    [RFA_GGUF_TYPE_U16] = {2, RFA_GGUF_UINT},      [RFA_GGUF_TYPE_I16] = {2, RFA_GGUF_INT},
+    [RFA_GGUF_TYPE_U32] = {4, RFA_GGUF_UINT},      [RFA_GGUF_TYPE_I32] = {4, RFA_GGUF_INT},
+    [RFA_GGUF_TYPE_F32] = {4, RFA_GGUF_FLOAT},     [RFA_GGUF_TYPE_BOOL] = {1, RFA_GGUF_BOOL},
+    [RFA_GGUF_TYPE_STRING] = {0, RFA_GGUF_STRING}, [RFA_GGUF_TYPE_ARRAY] = {0, RFA_GGUF_ARRAY},
+    [RFA_GGUF_TYPE_U64] = {8, RFA_GGUF_UINT},      [RFA_GGUF_TYPE_I64] = {8, RFA_GGUF_INT},
+    [RFA_GGUF_TYPE_F64] = {8, RFA_GGUF_FLOAT},
 };
-
-enum { VALUE_TYPES = sizeof value_types / sizeof value_types[0] };
 
 static const struct {
     const char *name;
@@ -59,6 +53,16 @@ size_t rfa_type_bytes(enum rfa_type type)
 const char *rfa_type_name(enum rfa_type type)
 {
     return tensor_types[type].name;
+}
+
+uint32_t rfa_type_ggml(enum rfa_type type)
+{
+    return tensor_types[type].ggml_type;
+}
+
+size_t rfa_gguf_type_bytes(uint32_t type)
+{
+    return value_types[type].bytes;
 }
 
 /* ggml's name of a tensor type that refatom does not read, for the message; NULL for a number that ggml does not know
@@ -305,8 +309,8 @@ static enum rfa_status read_header(struct reader *r, struct header *h)
     RFA_TRY(check_magic(r));
     memcpy(&h->tensor_count, r->base + 8, 8);
     memcpy(&h->value_count, r->base + 16, 8);
-    RFA_TRY(check_count(r, h->tensor_count, MAX_TENSORS, LEAST_TENSOR_BYTES, "tensors"));
-    RFA_TRY(check_count(r, h->value_count, MAX_VALUES, LEAST_VALUE_BYTES, "metadata entries"));
+    RFA_TRY(check_count(r, h->tensor_count, RFA_GGUF_MAX_TENSORS, LEAST_TENSOR_BYTES, "tensors"));
+    RFA_TRY(check_count(r, h->value_count, RFA_GGUF_MAX_VALUES, LEAST_VALUE_BYTES, "metadata entries"));
     r->at = HEADER_BYTES;
     return RFA_OK;
 }
@@ -385,7 +389,7 @@ static enum rfa_status check_bool(const struct reader *r, uint8_t byte)
 
 static enum rfa_status check_value_type(const struct reader *r, uint32_t type)
 {
-    if (type >= VALUE_TYPES)
+    if (type >= RFA_GGUF_TYPE_COUNT)
         return refuse(r, RFA_ERR_FORMAT, "metadata type %lu does not exist", (unsigned long)type);
     return RFA_OK;
 }
@@ -393,10 +397,10 @@ static enum rfa_status check_value_type(const struct reader *r, uint32_t type)
 /* Walks the strings or checks the size and the truth values of an array whose elements begin at the cursor. */
 static enum rfa_status skip_elements(struct reader *r, uint32_t type, uint64_t count)
 {
-    if (type == GGUF_STRING) {
+    if (type == RFA_GGUF_TYPE_STRING) {
         struct rfa_str ignored;
         for (uint64_t i = 0; i < count; i++)
-            RFA_TRY(take_string(r, &ignored, MAX_STRING, RFA_ERR_UNSUPPORTED, "string in an array"));
+            RFA_TRY(take_string(r, &ignored, RFA_GGUF_MAX_STRING, RFA_ERR_UNSUPPORTED, "string in an array"));
         return RFA_OK;
     }
     uint64_t bytes;
@@ -405,7 +409,7 @@ static enum rfa_status skip_elements(struct reader *r, uint32_t type, uint64_t c
         return refuse(r, RFA_ERR_FORMAT, "an array of %llu elements overflows; the file is damaged",
                       (unsigned long long)count);
     RFA_TRY(take(r, &p, bytes, "array"));
-    for (uint64_t i = 0; type == GGUF_BOOL && i < count; i++)
+    for (uint64_t i = 0; type == RFA_GGUF_TYPE_BOOL && i < count; i++)
         RFA_TRY(check_bool(r, p[i]));
     return RFA_OK;
 }
@@ -416,7 +420,7 @@ static enum rfa_status read_array(struct reader *r, struct rfa_gguf_value *value
     uint64_t count;
     RFA_TRY(take_u32(r, &type, "element type"));
     RFA_TRY(check_value_type(r, type));
-    if (type == GGUF_ARRAY)
+    if (type == RFA_GGUF_TYPE_ARRAY)
         return refuse(r, RFA_ERR_UNSUPPORTED, "key \"%.*s\" is an array of arrays, which no model uses",
                       (int)value->key.len, value->key.data);
     RFA_TRY(take_u64(r, &count, "element count"));
@@ -432,17 +436,17 @@ static enum rfa_status read_value(struct reader *r, struct rfa_gguf_value *value
 {
     uint32_t type;
     const uint8_t *p;
-    RFA_TRY(take_identifier(r, &value->key, MAX_KEY, RFA_ERR_UNSUPPORTED, "key"));
+    RFA_TRY(take_identifier(r, &value->key, RFA_GGUF_MAX_KEY, RFA_ERR_UNSUPPORTED, "key"));
     RFA_TRY(take_u32(r, &type, "type"));
     RFA_TRY(check_value_type(r, type));
-    if (type == GGUF_ARRAY)
+    if (type == RFA_GGUF_TYPE_ARRAY)
         return read_array(r, value);
-    if (type == GGUF_STRING) {
+    if (type == RFA_GGUF_TYPE_STRING) {
         value->kind = RFA_GGUF_STRING;
-        return take_string(r, &value->as.s, MAX_STRING, RFA_ERR_UNSUPPORTED, "string");
+        return take_string(r, &value->as.s, RFA_GGUF_MAX_STRING, RFA_ERR_UNSUPPORTED, "string");
     }
     RFA_TRY(take(r, &p, value_types[type].bytes, "value"));
-    if (type == GGUF_BOOL)
+    if (type == RFA_GGUF_TYPE_BOOL)
         RFA_TRY(check_bool(r, p[0]));
     load_scalar(value, type, p);
     return RFA_OK;
@@ -540,7 +544,7 @@ static enum rfa_status read_tensor(struct reader *r, struct rfa_gguf_tensor *t, 
 {
     uint32_t ggml_type;
     uint64_t offset;
-    RFA_TRY(take_identifier(r, &t->name, MAX_NAME, RFA_ERR_FORMAT, "name"));
+    RFA_TRY(take_identifier(r, &t->name, RFA_GGUF_MAX_NAME, RFA_ERR_FORMAT, "name"));
     RFA_TRY(read_shape(r, t));
     RFA_TRY(take_u32(r, &ggml_type, "type"));
     RFA_TRY(set_type(r, t, ggml_type));
@@ -653,7 +657,7 @@ double rfa_gguf_array_number(const struct rfa_gguf_value *value, uint64_t i)
 {
     struct rfa_gguf_value element = {.as.u = 0};
     uint32_t type = value->as.array.element_type;
-    assert(value->kind == RFA_GGUF_ARRAY && i < value->as.array.count && type != GGUF_STRING);
+    assert(value->kind == RFA_GGUF_ARRAY && i < value->as.array.count && type != RFA_GGUF_TYPE_STRING);
     load_scalar(&element, type, value->as.array.data + (size_t)i * value_types[type].bytes);
     switch (element.kind) {
     case RFA_GGUF_UINT:

@@ -12,6 +12,33 @@ enum rfa_type { RFA_TYPE_F32, RFA_TYPE_F16, RFA_TYPE_I8, RFA_TYPE_I32 };
 
 enum { RFA_MAX_DIMS = 4 };
 
+/* Limits, the same for reading and writing. */
+enum {
+    RFA_GGUF_MAX_TENSORS = 65536,
+    RFA_GGUF_MAX_VALUES = 4096,
+    RFA_GGUF_MAX_NAME = 64, /* bytes of a tensor's name; set by the format */
+    RFA_GGUF_MAX_KEY = 256,
+    RFA_GGUF_MAX_STRING = 1 << 20
+};
+
+/* GGUF's numbers of the metadata types. */
+enum rfa_gguf_type {
+    RFA_GGUF_TYPE_U8,
+    RFA_GGUF_TYPE_I8,
+    RFA_GGUF_TYPE_U16,
+    RFA_GGUF_TYPE_I16,
+    RFA_GGUF_TYPE_U32,
+    RFA_GGUF_TYPE_I32,
+    RFA_GGUF_TYPE_F32,
+    RFA_GGUF_TYPE_BOOL,
+    RFA_GGUF_TYPE_STRING,
+    RFA_GGUF_TYPE_ARRAY,
+    RFA_GGUF_TYPE_U64,
+    RFA_GGUF_TYPE_I64,
+    RFA_GGUF_TYPE_F64,
+    RFA_GGUF_TYPE_COUNT
+};
+
 /* One tensor of the file. dim[] is in the order of C (row-major, slowest first): the reverse of what GGUF stores.
  * I8 panels of 4 dimensions [N/16][K/4][16][4] appear as dim = {N/16, K/4, 16, 4}. */
 struct rfa_gguf_tensor {
@@ -37,7 +64,7 @@ struct rfa_gguf_value {
         struct rfa_str s;
         struct {
             enum rfa_gguf_kind kind; /* of the elements; arrays of arrays are refused */
-            uint32_t element_type;   /* GGUF's number */
+            uint32_t element_type;   /* enum rfa_gguf_type */
             uint64_t count;
             const uint8_t *data; /* first element as stored */
         } array;
@@ -57,7 +84,7 @@ struct rfa_gguf {
 
 /* Statuses of both functions below: RFA_ERR_FORMAT where the bytes break the format, RFA_ERR_UNSUPPORTED where they are (or may be) good
  * GGUF that refatom does not take: another version or byte order, an array of arrays, a tensor type beyond the four, a count or a
- * length over the limits. Limits: 65,536 tensors, 4,096 metadata entries, names 64 bytes, keys 256 bytes, strings 1 MiB. */
+ * length over the limits above. */
 
 /* Bytes of table memory that rfa_gguf_parse needs for this file; checks the header only. `name` (a path) appears in messages. */
 enum rfa_status rfa_gguf_table_bytes(size_t *table_bytes, const void *file, size_t file_bytes, const char *name,
@@ -81,5 +108,9 @@ struct rfa_str rfa_gguf_next_string(const uint8_t **cursor);
 
 size_t rfa_type_bytes(enum rfa_type type);
 const char *rfa_type_name(enum rfa_type type);
+uint32_t rfa_type_ggml(enum rfa_type type); /* the number in the file */
+
+/* Bytes of one value; 0 for strings and arrays. `type` is below RFA_GGUF_TYPE_COUNT. */
+size_t rfa_gguf_type_bytes(uint32_t type);
 
 #endif
