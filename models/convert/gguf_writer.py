@@ -1,0 +1,92 @@
+"""GGUF version 3, written as a stream: one tensor in memory at a time, its element type chosen while it is written."""
+import os
+import pathlib
+import struct
+
+import numpy as np
+
+ALIGNMENT = 64
+F32, F16 = 0, 1
+TYPE_NAMES = {F32: "F32", F16: "F16"}
+_UINT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 6, 7, 8, 9
+_NAME_LIMIT = 63  # bytes; ggml's reader stops there
+
+
+def _string(text):
+    data = text.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def _scalar(value):
+    """-> (GGUF type number, bytes)."""
+    if isinstance(value, bool):
+        return _BOOL, struct.pack("<?", value)
+    if isinstance(value, int):
+        return _UINT32, struct.pack("<I", value)
+    if isinstance(value, float):
+        return _FLOAT32, struct.pack("<f", value)
+    return _STRING, _string(value)
+
+
+def _value(value):
+    if not isinstance(value, (list, tuple)):
+        kind, data = _scalar(value)
+        return struct.pack("<I", kind) + data
+    items = [_scalar(v) for v in value]
+    (kind,) = {k for k, _ in items}
+    return struct.pack("<IIQ", _ARRAY, kind, len(items)) + b"".join(data for _, data in items)
+
+
+def _header(metadata, tensors):
+    """-> (bytes, [position of each tensor's type field]). Types and offsets are filled in later; their size is fixed."""
+    out = bytearray(struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata)))
+    for key, value in metadata.items():
+        out += _string(key) + _value(value)
+    places = []
+    for name, shape in tensors:
+        if len(name.encode()) > _NAME_LIMIT:
+            raise ValueError(f"tensor name {name} is longer than {_NAME_LIMIT} bytes")
+        out += _string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
+        places.append(len(out))
+        out += bytes(12)
+    return bytes(out), places
+
+
+def _pad(f):
+    f.write(bytes(-f.tell() % ALIGNMENT))
+
+
+def _write(f, metadata, tensors, produce):
+    header, places = _header(metadata, tensors)
+    f.write(header)
+    _pad(f)
+    start, records = f.tell(), []
+    for name, _ in tensors:
+        kind, chunks = produce(name)
+        records.append(struct.pack("<IQ", kind, f.tell() - start))
+        for chunk in chunks:
+            f.write(np.ascontiguousarray(chunk).data)
+        _pad(f)
+    for place, record in zip(places, records):
+        f.seek(place)
+        f.write(record)
+
+
+def write(path, metadata, tensors, produce):
+    """Writes `path` whole or not at all.
+
+    metadata  {key: bool | int (u32) | float (f32) | str | list of one of these}
+    tensors   [(name, row-major shape)]
+    produce   name -> (F32 or F16, iterable of arrays of that type, together the tensor in row-major order)
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "xb") as f:
+            _write(f, {"general.architecture": metadata["general.architecture"], "general.alignment": ALIGNMENT} | metadata,
+                   tensors, produce)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
