@@ -29,24 +29,26 @@ struct rfa_preprocess {
 };
 
 struct rfa_config {
-    struct rfa_str name;
+    struct rfa_str name; /* refatom.name or general.name; "unnamed" without either */
     enum rfa_variant variant;
-    /* One field per entry of the configuration, key refatom.<field>, unsigned 32 bits unless noted. */
+    /* One field per entry of the configuration, key refatom.<field>, an integer of any stored type unless noted. There is no default:
+     * a missing key is an error. For refatomnet opt_*, keyword_limit, fusion_* and mamba_* may be absent or 0 and mean nothing. */
     uint32_t frames, actions;
     uint32_t image_size, patch, vit_dim, vit_heads, vit_mlp, vit_layers;
     uint32_t visual_tokens, qformer_dim, qformer_heads, qformer_mlp, qformer_layers, cross_every;
     uint32_t vocab, text_positions, cls_id, sep_id;
-    uint32_t opt_dim, opt_heads, opt_mlp, opt_layers, opt_vocab, opt_positions, keyword_limit; /* opt_*: 0 for refatomnet */
+    uint32_t opt_dim, opt_heads, opt_mlp, opt_layers, opt_vocab, opt_positions, keyword_limit;
     uint32_t key_frame_size[2]; /* height, width; array of 2 */
     uint32_t resnet_width, resnet_blocks[4], detr_dim, detr_heads, detr_mlp, detr_encoder, detr_decoder, detr_queries;
     uint32_t detr_classes, person_class;
     uint32_t fusion_dim, fusion_heads, mamba_state, mamba_conv, mamba_expand;
-    /* Variant flags. */
+    /* Variant flags. Defaults: a sigmoid except for refatomnet, both, 2, 1. */
     bool box_sigmoid;        /* bool */
     bool both_branches;      /* refatom.branches: string "both" or "2" */
     uint32_t logit_divisor;  /* 2 or 3: logits = (cls1 + cls2) / logit_divisor when both branches are used */
     uint32_t mamba_depth;    /* 1 or 2 */
-    /* Preprocessing profile. */
+    /* Preprocessing profile. Defaults, as for the prompt: RefAtomNet++'s evaluation loader (bgr; frames bicubic by tensor, key frame bicubic
+     * by Pillow; mean 0.45, std 0.25; binary16; spread). */
     bool fp16_pixels;        /* frames are rounded to binary16 before the ViT */
     bool bgr;                /* refatom.channel_order: string "bgr" or "rgb" */
     bool negative;           /* refatom.negative: pixels become (256 - x) mod 256, as RefAtomNet's loader does */
@@ -57,11 +59,13 @@ struct rfa_config {
     struct rfa_str prompt;                   /* refatom.prompt, prepended to the sentence */
     const struct rfa_gguf_value *stop_words; /* refatom.stop_words, string array */
     const struct rfa_gguf_value *labels;     /* refatom.labels, string array of `actions` */
-    const struct rfa_gguf_value *tokens;     /* tokenizer.ggml.tokens, string array of at least `vocab` */
+    const struct rfa_gguf_value *tokens;     /* tokenizer.ggml.tokens, string array of `vocab`, or one more: [DEC] */
 };
 
-/* Reads and checks every key: present, of the right kind, inside the ranges in which no later size computation can overflow, and
- * consistent (heads divide widths, patch divides image_size, divisors not zero, ...). Failure: RFA_ERR_FORMAT naming the key. */
+/* Reads and checks every key: present, of the right kind, inside the ranges in which no later size computation can overflow (no array of
+ * the networks passes 2^29 values), and consistent (heads divide widths, patch divides image_size, ids below their tables, ...).
+ * Strings and arrays remain views into the file. Failure: *config is all zero; RFA_ERR_FORMAT naming the key, RFA_ERR_UNSUPPORTED for
+ * another architecture, naming it. */
 enum rfa_status rfa_config_read(struct rfa_config *config, const struct rfa_gguf *gguf, const char *name, const struct rfa_log *log);
 
 #endif
