@@ -108,6 +108,15 @@ typedef void rfa_f16_to_f32_t(float *dst, const uint16_t *src, size_t n);
 /* Rounds each value to the nearest binary16 (ties to even, overflow to infinity, subnormals kept) and back. dst may be src. */
 typedef void rfa_round_f16_t(float *dst, const float *src, size_t n);
 
+/* Float matrices that serve as the second operand of gemm_s8, quantised into panels on the spot (attention's keys and values).
+ *
+ * pack_rows  x [n][stride], k columns: output i of the product is row i; scale and quantised values of a row as quantize_row
+ * pack_cols  x [k][stride], n columns: output i is column i; its scale from the largest magnitude of the column
+ * Shapes     w [ceil(n/16)][ceil(k/4)][16][4], w_scale [ceil(n/16)*16] f32, w_sum [same] i32; padding zero
+ * Needs      w 64-byte aligned */
+typedef void rfa_pack_rows_s8_t(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n, size_t k);
+typedef void rfa_pack_cols_s8_t(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n, size_t k);
+
 /* ------------------------------------------------------------------ rows and elements */
 
 /* x[i] = act(x[i]) in place. Error bounds: poly.h. */
@@ -138,7 +147,7 @@ typedef void rfa_mean_f32_t(float *dst, const float *x, size_t stride, size_t m,
  * Computes  s[j] = sum16_c(q[m][c] * k[j][c]) * scale, j < limit(m);  p = softmax numerators e = exp(s - max s), l = sum16(e);
  *           dst[m][c] = (chain over j of e[j] * v[j][c]) / l
  *           limit(m) = keys, or with causal: min(keys, first + m + 1)
- * Shapes    q [m][q_stride], k [keys][kv_stride], v [keys][kv_stride], dst [m][dst_stride]; d columns each
+ * Shapes    q [m][q_stride], k [keys][k_stride], v [keys][v_stride], dst [m][dst_stride]; d columns each
  * Range     1 <= d <= 256, keys >= 1
  * Needs     scratch of attention scratch: rfa_attention_scratch(keys) bytes, 64-byte aligned; dst overlaps nothing
  */
@@ -148,7 +157,7 @@ struct rfa_attention_args {
     const float *q;
     size_t q_stride;
     const float *k, *v;
-    size_t kv_stride;
+    size_t k_stride, v_stride;
     size_t m, keys, d;
     float scale;
     bool causal;
@@ -278,6 +287,8 @@ struct rfa_kernels {
     rfa_quantize_row_t *quantize_row;
     rfa_quantize_scaled_t *quantize_scaled;
     rfa_absmax_f32_t *absmax_f32;
+    rfa_pack_rows_s8_t *pack_rows_s8;
+    rfa_pack_cols_s8_t *pack_cols_s8;
     rfa_f16_to_f32_t *f16_to_f32;
     rfa_round_f16_t *round_f16;
     rfa_act_f32_t *act_f32;
