@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -20,6 +21,7 @@ import text_data
 from state_dict import ConvertError, Tensor, open_checkpoints
 
 _CHUNK = 1 << 22  # values converted at a time
+_NAMES = {"refatomnet++": "RefAtomNet++", "refatomnet": "RefAtomNet"}
 
 
 def note(text):
@@ -55,29 +57,27 @@ def parse_arguments(argv):
 
 
 def given_configuration(options, checkpoints):
-    """Options before --config before what the checkpoints carry."""
-    sources = [metadata["config"] for _, _, metadata in checkpoints if "config" in metadata]
-    sources += [pathlib.Path(options.config).read_text()] if options.config else []
-    given = {}
-    for text in sources:
+    """Options before --config before what the checkpoints carry before what the vocabulary tells."""
+    sources = [(label, metadata["config"]) for label, _, metadata in checkpoints if "config" in metadata]
+    sources += [(options.config, pathlib.Path(options.config).read_bytes())] if options.config else []
+    given = text_data.special_ids(options.vocab) if options.vocab else {}
+    for label, text in sources:
         try:
             part = json.loads(text)
-        except ValueError as e:
-            raise ConvertError(f"the configuration is not JSON: {e}") from None
+        except (ValueError, RecursionError) as e:
+            raise ConvertError(f"{label}: the configuration is not JSON: {e}") from None
         if not isinstance(part, dict):
-            raise ConvertError("the configuration is not a JSON object")
+            raise ConvertError(f"{label}: the configuration is not a JSON object")
         given.update(part)
-    flags = {k: getattr(options, k) for k in hyperparameters.FLAGS}
-    return given | {k: v for k, v in flags.items() if v is not None}
+    known = {*hyperparameters.SIZES, *hyperparameters.FLAGS, *hyperparameters.PROFILES["loader"], "name"}
+    if given.keys() - known:
+        note(f"warning: the configuration has entries that mean nothing here: {', '.join(sorted(given.keys() - known))}")
+    keys = (*hyperparameters.FLAGS, "sampling", "channel_order", "fp16_pixels", "prompt", "name")
+    return given | {k: getattr(options, k) for k in keys if getattr(options, k) is not None}
 
 
 def preprocessing(options, variant, given):
-    name = options.profile or ("refatomnet" if variant == "refatomnet" else "loader")
-    profile = dict(hyperparameters.PROFILES[name])
-    profile.update({k: v for k, v in given.items() if k in profile})
-    for key in ("sampling", "channel_order", "fp16_pixels", "prompt"):
-        if getattr(options, key) is not None:
-            profile[key] = getattr(options, key)
+    profile = hyperparameters.preprocessing(options.profile or ("refatomnet" if variant == "refatomnet" else "loader"), given)
     if options.antialias is not None:
         if profile["frame.resize"] == "pillow":
             raise ConvertError("--antialias is about the tensor resize, and this profile resizes frames with Pillow's method")
@@ -150,6 +150,9 @@ def producer(entries, tensors, element_type):
 
 def convert(options):
     checkpoints = open_checkpoints(options.checkpoint)
+    sources = {pathlib.Path(t.file).resolve() for _, tensors, _ in checkpoints for t in tensors.values()}
+    if pathlib.Path(options.output).resolve() in sources:
+        raise ConvertError(f"{options.output}: the output would replace a checkpoint; name another file")
     merged = layouts.merge(checkpoints)
     for line in merged.notes:
         note(line)
@@ -160,10 +163,10 @@ def convert(options):
         entries = names.plan(c, merged.tensors)
         names.check(entries, merged.tensors)
     except ConvertError as e:
-        if merged.stage2 and "Qformer" in str(e):
+        if merged.stage2 and re.search(r"modelblip\.(Qformer|query_tokens|ln_vision)", str(e)):
             raise ConvertError(f"{e}\n  {', '.join(merged.stage2)} holds {layouts.STAGE2}") from None
         raise
-    metadata = {"general.architecture": "refatomnet", "general.name": str(options.name or given.get("name", "RefAtomNet++"))}
+    metadata = {"general.architecture": "refatomnet", "general.name": str(given.get("name", _NAMES[c["variant"]]))}
     metadata |= hyperparameters.metadata(c, preprocessing(options, c["variant"], given)) | text_metadata(options, c)
     used = {key for e in entries for key, _ in e.needs}
     for file, keys in layouts.unknown(merged.tensors, used).items():

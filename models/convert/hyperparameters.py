@@ -24,11 +24,17 @@ PROFILES = {
 PROFILES["demo"] = PROFILES["loader"] | {"sampling": "demo", "channel_order": "rgb", "frame.filter": "bilinear",
                                          "key.filter": "bilinear"}
 PROFILES["refatomnet"] = PROFILES["loader"] | {
-    "negative": True, "fp16_pixels": False, "prompt": "", "frame.resize": "pillow", "frame.mean": _CLIP_MEAN,
+    "negative": True, "prompt": "", "frame.resize": "pillow", "frame.mean": _CLIP_MEAN,
     "frame.std": _CLIP_STD, "key.mean": [0.0] * 3, "key.std": [1.0] * 3}
 
 _FIXED = {"frames": 8, "cls_id": 101, "sep_id": 102, "keyword_limit": 30, "key_frame_size": [340, 465], "person_class": 1}
-_NO_OPT = dict.fromkeys(("opt_dim", "opt_heads", "opt_mlp", "opt_layers", "opt_vocab", "opt_positions"), 0)
+_ALLOWED = {"sampling": ("spread", "first", "demo", "still"), "channel_order": ("bgr", "rgb"),
+            "frame.filter": ("bilinear", "bicubic"), "frame.resize": ("tensor", "tensor-no-antialias", "pillow")}
+_ALLOWED |= {"key.filter": _ALLOWED["frame.filter"], "key.resize": _ALLOWED["frame.resize"]}
+
+# The 2024 model has no keyword path and no Mamba: 0 in its file.
+_PLUS_PLUS_ONLY = ("opt_dim", "opt_heads", "opt_mlp", "opt_layers", "opt_vocab", "opt_positions", "keyword_limit", "fusion_dim",
+                   "fusion_heads", "mamba_state", "mamba_conv", "mamba_expand")
 
 # Every size, in the order of the file.
 SIZES = ("frames", "actions", "image_size", "patch", "vit_dim", "vit_heads", "vit_mlp", "vit_layers", "visual_tokens",
@@ -114,12 +120,7 @@ _DERIVED_PP = {
     "mamba_conv": lambda s: s.dim("mamba_fusion.0.conv1d.weight", 2),
     "mamba_expand": lambda s: s.dim("mamba_fusion.0.A_log", 0) // max(1, s.dim("mamba_fusion.0.out_proj.weight", 0)),
 }
-# The 2024 model has no Mamba and attends with one head over the whole width.
-_DERIVED_V1 = {
-    "actions": lambda s: s.dim("classification_head.5.weight", 0),
-    "fusion_dim": lambda s: s.dim("modelblip.query_tokens", 2),
-    "fusion_heads": lambda s: 1, "mamba_state": lambda s: 16, "mamba_conv": lambda s: 4, "mamba_expand": lambda s: 2,
-}
+_DERIVED_V1 = {"actions": lambda s: s.dim("classification_head.5.weight", 0)}
 
 
 def _flags(tensors, given):
@@ -136,26 +137,28 @@ def _is_size(key, value):
     if key in ("key_frame_size", "resnet_blocks"):
         return isinstance(value, list) and len(value) == (2 if key == "key_frame_size" else 4) and all(
             type(v) is int and 0 < v < 1 << 20 for v in value)
-    return type(value) is int and (0 < value < 1 << 20 or value == 0 and key.startswith(("opt_", "person", "cls", "sep")))
+    return type(value) is int and (key not in ("person_class", "cls_id", "sep_id")) <= value < 1 << 20
 
 
 def _check(c):
+    v1 = c["variant"] == "refatomnet"
     for key in SIZES:
-        if not _is_size(key, c[key]):
+        if not _is_size(key, c[key]) and not (v1 and key in _PLUS_PLUS_ONLY):
             raise ConvertError(f"configuration: {key} = {c[key]} is not a usable size")
     choices = {"variant": ("refatomnet++", "refatomnet"), "box_sigmoid": (True, False), "branches": ("both", "2"),
                "logit_divisor": (2, 3), "mamba_depth": (1, 2)}
     for key, allowed in choices.items():
         if c[key] not in allowed or (key == "box_sigmoid") != isinstance(c[key], bool):
             raise ConvertError(f"configuration: {key} = {c[key]!r}, expected one of {', '.join(map(repr, allowed))}")
-    divides = [("vit_heads", "vit_dim"), ("qformer_heads", "qformer_dim"), ("detr_heads", "detr_dim"), ("fusion_heads", "fusion_dim"),
-               ("patch", "image_size")] + ([("opt_heads", "opt_dim")] if c["opt_dim"] else [])
-    for part, whole in divides:
-        if c[part] == 0 or c[whole] % c[part]:
+    divides = [("vit_heads", "vit_dim"), ("qformer_heads", "qformer_dim"), ("detr_heads", "detr_dim"), ("patch", "image_size")]
+    for part, whole in divides + ([] if v1 else [("opt_heads", "opt_dim"), ("fusion_heads", "fusion_dim")]):
+        if c[whole] % c[part]:
             raise ConvertError(f"configuration: {part} = {c[part]} does not divide {whole} = {c[whole]}")
     for key, limit in (("person_class", "detr_classes"), ("cls_id", "vocab"), ("sep_id", "vocab")):
         if c[key] >= c[limit]:
             raise ConvertError(f"configuration: {key} = {c[key]} is not below {limit} = {c[limit]}")
+    if not v1 and c["opt_vocab"] < c["vocab"]:
+        raise ConvertError(f"the OPT checkpoint has {c['opt_vocab']} token rows, but the vocabulary has {c['vocab']} tokens")
 
 
 def resolve(tensors, given):
@@ -164,7 +167,7 @@ def resolve(tensors, given):
     c = _flags(tensors, given)
     v1 = c["variant"] == "refatomnet"
     derived = _DERIVED | (_DERIVED_V1 if v1 else _DERIVED_PP)
-    given = {k: v for k, v in given.items() if k in SIZES} | (_NO_OPT if v1 else {})
+    given = {k: v for k, v in given.items() if k in SIZES} | (dict.fromkeys(_PLUS_PLUS_ONLY, 0) if v1 else {})
     for key in SIZES:
         if key in ("opt_vocab", "opt_positions") and not v1:
             continue
@@ -174,6 +177,21 @@ def resolve(tensors, given):
         c["opt_positions"] = c["keyword_limit"]
     _check(c)
     return c
+
+
+def preprocessing(name, given):
+    """The named profile with the values that the configuration or the options give."""
+    profile = dict(PROFILES[name])
+    for key, default in profile.items():
+        value = given.get(key, default)
+        if isinstance(default, list) and isinstance(value, list) and len(value) == 3 and all(
+                type(v) in (int, float) for v in value):
+            value = [float(v) for v in value]
+        if type(value) is not type(default) or value not in _ALLOWED.get(key, (value,)) or (
+                isinstance(value, list) and not all(type(v) is float for v in value)):
+            raise ConvertError(f"configuration: {key} = {value!r} is not a value it can have")
+        profile[key] = value
+    return profile
 
 
 def metadata(c, profile):

@@ -69,7 +69,7 @@ _HF_DETR = [
 
 # Parts of the original checkpoints that inference does not read; left out without a word.
 _UNNEEDED = re.compile("|".join([
-    re.escape(QFORMER) + r"embeddings\.position_ids$", r"modelblip\.Qformer\.cls\.", r"modelblip\.(vision|text)_proj\.",
+    r"(.*\.)?position_ids$", r"modelblip\.Qformer\.cls\.", r"modelblip\.(vision|text)_proj\.",
     r"modelblip\.(itm_head\.|temp$)", r"llm_model\.(?!opt_model\.model\.decoder\.)", r"manifold\.", r"centers\.",
     r"grounding_dino\.", r"proj_(box|sem|img|boxes)\.", r"latent_proj2?\.", r"cross_attention\w*\.query_tokens$",
     r".*\.num_batches_tracked$", r"(vision|text)_projection\.", r"(.*\.)?lm_head\.", re.escape(VIT) + r"(norm|fc_norm|head)\.",

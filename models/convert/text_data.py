@@ -43,6 +43,12 @@ def read_lines(path):
         raise ConvertError(f"{path}: not UTF-8 at byte {e.start}") from None
 
 
+def special_ids(path):
+    """Where a vocab.txt has [CLS] and [SEP]."""
+    tokens = [line.rstrip("\r") for line in read_lines(path)]
+    return {key: tokens.index(token) for key, token in (("cls_id", "[CLS]"), ("sep_id", "[SEP]")) if token in tokens}
+
+
 def vocabulary(path, vocab, cls_id, sep_id):
     """The vocab+1 token strings of a vocab.txt; the last is [DEC], the token that BLIP-2 adds."""
     tokens = [line.rstrip("\r") for line in read_lines(path)]
