@@ -343,6 +343,29 @@ static void last_duplicate_wins_and_dec_follows(void **state)
     }
 }
 
+/* U+1B44 (combining class 9) belongs before U+302E (224), whichever is written first. Neither is a dropped mark. U+0301
+ * between them is dropped and in nobody's way; U+0941 is dropped too, but has class 0, and nothing is reordered across
+ * it. */
+static void orders_characters_canonically(void **state)
+{
+    (void)state;
+    struct rfa_str tokens[] = {str("[UNK]"), str("[CLS]"), str("[SEP]"), str("a\xE1\xAD\x84\xE3\x80\xAE"),
+                               str("a\xE3\x80\xAE\xE1\xAD\x84")};
+    static const char *const words[] = {"a\xE1\xAD\x84\xE3\x80\xAE", "a\xE3\x80\xAE\xE1\xAD\x84",
+                                        "a\xE3\x80\xAE\xCC\x81\xE1\xAD\x84", "a\xE3\x80\xAE\xE0\xA5\x81\xE1\xAD\x84"};
+    static const int32_t expected[] = {3, 3, 3, 4};
+    void *memory;
+    struct rfa_vocab *vocab = make_vocab(&memory, tokens, 5);
+    for (size_t i = 0; i < 4; i++) {
+        int32_t ids[4];
+        size_t count;
+        assert_int_equal(rfa_wordpiece(ids, &count, 4, false, vocab, str(words[i]), NULL), RFA_OK);
+        assert_int_equal(count, 3);
+        assert_int_equal(ids[1], expected[i]);
+    }
+    free(memory);
+}
+
 /* ------------------------------------------------------------------ keywords */
 
 static void check_keywords(const char *text, const char *expected)
@@ -451,6 +474,7 @@ int main(void)
         cmocka_unit_test(survives_random_bytes),
         cmocka_unit_test(vocabulary_needs_its_special_tokens),
         cmocka_unit_test(last_duplicate_wins_and_dec_follows),
+        cmocka_unit_test(orders_characters_canonically),
         cmocka_unit_test(drops_stop_words),
         cmocka_unit_test(lowers_as_python_does),
         cmocka_unit_test(keywords_stop_at_capacity),
