@@ -29,11 +29,11 @@ static const struct rfa_str special_name[SPECIAL_COUNT] = {
 };
 
 struct rfa_vocab {
-    const struct rfa_str *tokens;
+    const int32_t *slot;            /* open addressing behind token[]: id, or NOT_FOUND for a free slot */
     size_t longest;                 /* bytes of the longest token */
     uint32_t mask;                  /* slots - 1; slots is a power of two, at least twice the tokens */
     int32_t special[SPECIAL_COUNT]; /* ids, NOT_FOUND where the vocabulary lacks one */
-    int32_t slot[];                 /* open addressing: id, or NOT_FOUND for a free slot */
+    struct rfa_str token[];
 };
 
 static size_t slot_count(size_t token_count)
@@ -48,7 +48,7 @@ size_t rfa_vocab_bytes(size_t token_count)
 {
     if (token_count > MAX_TOKENS)
         return SIZE_MAX;
-    return sizeof(struct rfa_vocab) + slot_count(token_count) * sizeof(int32_t);
+    return sizeof(struct rfa_vocab) + token_count * sizeof(struct rfa_str) + slot_count(token_count) * sizeof(int32_t);
 }
 
 /* FNV-1a, continued: a hash of "##" and then of characters is the hash of the whole piece. */
@@ -77,7 +77,7 @@ static bool is_token(struct rfa_str token, struct piece piece)
 static size_t find_slot(const struct rfa_vocab *vocab, uint32_t hash, struct piece piece)
 {
     size_t at = hash & vocab->mask;
-    while (vocab->slot[at] != NOT_FOUND && !is_token(vocab->tokens[vocab->slot[at]], piece))
+    while (vocab->slot[at] != NOT_FOUND && !is_token(vocab->token[vocab->slot[at]], piece))
         at = (at + 1) & vocab->mask;
     return at;
 }
@@ -97,11 +97,13 @@ enum rfa_status rfa_vocab_init(struct rfa_vocab **out, void *memory, size_t byte
         return rfa_fail(log, RFA_ERR_NOMEM, "vocabulary: %zu bytes given at %p; %zu are needed, aligned to %zu", bytes,
                         memory, rfa_vocab_bytes(token_count), alignof(struct rfa_vocab));
     struct rfa_vocab *vocab = memory;
-    *vocab = (struct rfa_vocab){.tokens = tokens, .mask = (uint32_t)slot_count(token_count) - 1};
+    int32_t *slot = (int32_t *)(vocab->token + token_count);
+    *vocab = (struct rfa_vocab){.slot = slot, .mask = (uint32_t)slot_count(token_count) - 1};
     for (size_t i = 0; i <= vocab->mask; i++)
-        vocab->slot[i] = NOT_FOUND;
+        slot[i] = NOT_FOUND;
     for (size_t i = 0; i < token_count; i++) {
-        vocab->slot[find_whole(vocab, tokens[i])] = (int32_t)i;
+        vocab->token[i] = tokens[i];
+        slot[find_whole(vocab, tokens[i])] = (int32_t)i;
         vocab->longest = tokens[i].len > vocab->longest ? tokens[i].len : vocab->longest;
     }
     for (int i = 0; i < SPECIAL_COUNT; i++)

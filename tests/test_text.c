@@ -68,16 +68,20 @@ struct fixture {
     struct rfa_str *tokens;
     size_t count;
     void *memory;
-    struct rfa_vocab *vocab;
+    struct rfa_vocab *vocab; /* shows into `file` */
 };
 
 static struct rfa_vocab *make_vocab(void **memory, const struct rfa_str *tokens, size_t count)
 {
     size_t bytes = rfa_vocab_bytes(count);
     struct rfa_vocab *vocab;
+    struct rfa_str *copy = malloc(count * sizeof *copy); /* freed at once: the vocabulary keeps its own */
     *memory = malloc(bytes);
     assert_non_null(*memory);
-    assert_int_equal(rfa_vocab_init(&vocab, *memory, bytes, tokens, count, NULL), RFA_OK);
+    assert_non_null(copy);
+    memcpy(copy, tokens, count * sizeof *copy);
+    assert_int_equal(rfa_vocab_init(&vocab, *memory, bytes, copy, count, NULL), RFA_OK);
+    free(copy);
     return vocab;
 }
 
