@@ -210,33 +210,39 @@ def _lazy(path, raw, places, key, record):
     return Tensor(shape, read, key, str(path))
 
 
-def _zip_places(path, raw, archive, prefix):
+def _zip_places(raw, entries, prefix):
+    """{name behind `prefix`: (file offset, bytes)} of the entries of a zip archive, which PyTorch never compresses."""
     places = {}
-    for info in archive.infolist():
-        if not info.filename.startswith(prefix + "data/"):
+    for info in entries:
+        if not info.filename.startswith(prefix):
             continue
-        local = raw[info.header_offset:info.header_offset + 30].tobytes()
+        at = info.header_offset
+        local = raw[at:at + 30].tobytes() if at >= 0 else b""
         if info.compress_type != zipfile.ZIP_STORED or len(local) < 30 or local[:4] != b"PK\3\4":
             raise ValueError(f"its entry {info.filename} is compressed or damaged")
-        begin = info.header_offset + 30 + sum(struct.unpack("<HH", local[26:30]))
+        begin = at + 30 + sum(struct.unpack("<HH", local[26:30]))
         if begin + info.file_size > raw.size:
             raise ValueError(f"its entry {info.filename} is cut off")
-        places[info.filename[len(prefix) + 5:]] = (begin, info.file_size)
+        places[info.filename[len(prefix):]] = (begin, info.file_size)
     return places
 
 
 def _read_zip(path, raw):
-    with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n == "data.pkl" or n.endswith("/data.pkl")]
-        if len(names) != 1:
-            raise ValueError("the zip archive holds no data.pkl, so it is not a PyTorch checkpoint")
-        prefix = names[0][:-len("data.pkl")]
-        order = prefix + "byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
-            raise ValueError("it was written on a big-endian machine")
-        pickle = archive.read(names[0])
-        value = load_pickle(_Bounded(io.BytesIO(pickle), len(pickle)))
-        return _state_dict(value), _zip_places(path, raw, archive, prefix)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except OSError as e:
+        raise ValueError(f"its directory is damaged ({e.strerror})") from None
+    prefixes = [i.filename[:-len("data.pkl")] for i in entries if ("/" + i.filename).endswith("/data.pkl")]
+    if len(prefixes) != 1:
+        raise ValueError("the zip archive holds no data.pkl, so it is not a PyTorch checkpoint")
+    places = _zip_places(raw, entries, prefixes[0])
+    content = lambda name: raw[places[name][0]:sum(places[name])].tobytes()
+    if "byteorder" in places and content("byteorder") != b"little":
+        raise ValueError("it was written on a big-endian machine")
+    pickle = content("data.pkl")
+    value = load_pickle(_Bounded(io.BytesIO(pickle), len(pickle)))
+    return _state_dict(value), {n[len("data/"):]: p for n, p in places.items() if n.startswith("data/")}
 
 
 def _read_legacy(path, raw):

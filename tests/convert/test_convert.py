@@ -509,6 +509,25 @@ class TestFiles(Case):
         self.refused(b"", "empty")
         self.refused(b"hello world, this is text", "cannot be read as a checkpoint")
 
+    def test_altered_files_are_read_or_refused(self):
+        """Random damage: either ConvertError or tensors of the stated shapes, never another exception."""
+        small = {"a.weight": np.ones((3, 4), np.float32), "b": np.ones(5, np.float16), "c": np.ones((), np.float32)}
+        whole = [write(self.dir / "w", small).read_bytes()
+                 for write in (maker.write_torch_zip, maker.write_torch_legacy, maker.write_safetensors)]
+        rng, file, refused = np.random.default_rng(5), self.dir / "altered.pth", 0
+        for n in range(600):
+            data = bytearray(whole[n % 3])
+            for at in rng.integers(0, len(data) - 40, rng.integers(1, 6)):
+                data[at:at + rng.integers(0, 4)] = rng.bytes(rng.integers(1, 4))
+            file.write_bytes(data)
+            try:
+                (_, tensors, _), = state_dict.open_checkpoints([file])
+                for t in tensors.values():
+                    self.assertEqual(t.read().shape, t.shape)
+            except state_dict.ConvertError:
+                refused += 1
+        self.assertGreater(refused, 300)
+
     def test_damaged_safetensors(self):
         whole = self.save("s.safetensors", {"a": np.ones(4, np.float32)}).read_bytes()
         bad = {"cut": whole[:-1], "header length": struct.pack("<Q", 1 << 60) + whole[8:], "no header": whole[:6],
