@@ -59,7 +59,7 @@ static enum rfa_status find_device(const AVInputFormat **format, const char *pat
 #else
     (void)format;
     return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: cameras need libavdevice, which this build lacks; build with -DRFA_WITH_AVDEVICE=ON", path);
+                    "%s: cameras need libavdevice, which this build lacks; build with -DRFA_AVDEVICE=ON", path);
 #endif
 }
 
@@ -408,7 +408,7 @@ int64_t rfa_decoder_expected_frames(const struct rfa_decoder *d)
 static enum rfa_status missing(const char *path, const struct rfa_log *log)
 {
     return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: reading it needs FFmpeg, which this build lacks; build with -DRFA_WITH_FFMPEG=ON, "
+                    "%s: reading it needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON, "
                     "or give a folder of JPEG frames",
                     path);
 }

@@ -163,7 +163,7 @@ enum rfa_status rfa_media_write_jpeg(const char *path, const struct rfa_image *i
 static enum rfa_status missing(const char *name, const struct rfa_log *log)
 {
     return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: JPEG needs TurboJPEG, which this build lacks; build with -DRFA_WITH_TURBOJPEG=ON", name);
+                    "%s: JPEG needs TurboJPEG, which this build lacks; build with -DRFA_TURBOJPEG=ON", name);
 }
 
 enum rfa_status rfa_jpeg_decode(struct rfa_picture *out, const struct rfa_bytes *bytes, const char *name,

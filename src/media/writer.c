@@ -225,7 +225,7 @@ enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char 
     (void)frames_per_second;
     *out = NULL;
     return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: writing video needs FFmpeg, which this build lacks; build with -DRFA_WITH_FFMPEG=ON", path);
+                    "%s: writing video needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON", path);
 }
 
 /* No writer exists in this build. */
