@@ -46,38 +46,74 @@ INLINE void prefetch(const int8_t *line)
     _mm_prefetch((const char *)((uintptr_t)line + AHEAD), _MM_HINT_T0);
 }
 
-/* sum[rows][COLS] of the tile. `rows` is a constant in every caller and the loops over it unroll, so acc lives in
- * registers. */
+/* Four ZMM side by side: one row of the tile, or one line of its panels. Structs and names instead of arrays and loops,
+ * because both gcc and clang then keep all 24 accumulators in registers. */
+struct quad {
+    __m512i p0, p1, p2, p3;
+};
+
+INLINE struct quad load_lines(const struct source *s, size_t line)
+{
+    const size_t at = line * RFA_LINE;
+    prefetch(s->w[0] + at);
+    prefetch(s->w[1] + at);
+    prefetch(s->w[2] + at);
+    prefetch(s->w[3] + at);
+    return (struct quad){_mm512_load_si512(s->w[0] + at), _mm512_load_si512(s->w[1] + at),
+                         _mm512_load_si512(s->w[2] + at), _mm512_load_si512(s->w[3] + at)};
+}
+
+INLINE __m512i start(const int32_t *w_sum)
+{
+    return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(_mm512_loadu_si512(w_sum), 7));
+}
+
+INLINE void multiply(struct quad *acc, const int8_t *a, const struct quad *w)
+{
+    __m512i x = broadcast4(a);
+    acc->p0 = _mm512_dpbusd_epi32(acc->p0, x, w->p0);
+    acc->p1 = _mm512_dpbusd_epi32(acc->p1, x, w->p1);
+    acc->p2 = _mm512_dpbusd_epi32(acc->p2, x, w->p2);
+    acc->p3 = _mm512_dpbusd_epi32(acc->p3, x, w->p3);
+}
+
+INLINE void store(int32_t *sum, const struct quad *acc)
+{
+    _mm512_store_si512(sum, acc->p0);
+    _mm512_store_si512(sum + RFA_PANEL_N, acc->p1);
+    _mm512_store_si512(sum + 2 * RFA_PANEL_N, acc->p2);
+    _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
+}
+
+/* f(row i) for each row of the tile; `rows` is a constant where this is expanded. */
+#define EACH_ROW(f)                                                                                                    \
+    do {                                                                                                               \
+        f(0, r0);                                                                                                      \
+        if (rows > 1)                                                                                                  \
+            f(1, r1);                                                                                                  \
+        if (rows > 2)                                                                                                  \
+            f(2, r2);                                                                                                  \
+        if (rows > 3)                                                                                                  \
+            f(3, r3);                                                                                                  \
+        if (rows > 4)                                                                                                  \
+            f(4, r4);                                                                                                  \
+        if (rows > 5)                                                                                                  \
+            f(5, r5);                                                                                                  \
+    } while (0)
+#define MULTIPLY(i, row) multiply(&row, a + (i)*s->a_stride, &w)
+#define STORE(i, row)    store(sum + (i)*COLS, &row)
+
+/* sum[rows][COLS] of the tile. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
-    __m512i acc[ROWS][PANELS];
-#pragma GCC unroll 4
-    for (size_t j = 0; j < PANELS; j++) {
-        __m512i start = _mm512_slli_epi32(_mm512_loadu_si512(s->w_sum[j]), 7);
-#pragma GCC unroll 6
-        for (size_t i = 0; i < rows; i++)
-            acc[i][j] = _mm512_sub_epi32(_mm512_setzero_si512(), start);
-    }
+    struct quad r0 = {start(s->w_sum[0]), start(s->w_sum[1]), start(s->w_sum[2]), start(s->w_sum[3])};
+    struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
     for (size_t line = 0; line < s->lines; line++) {
-        __m512i w[PANELS];
-#pragma GCC unroll 4
-        for (size_t j = 0; j < PANELS; j++) {
-            w[j] = _mm512_load_si512(s->w[j] + line * RFA_LINE);
-            prefetch(s->w[j] + line * RFA_LINE);
-        }
-#pragma GCC unroll 6
-        for (size_t i = 0; i < rows; i++) {
-            __m512i a = broadcast4(s->a + i * s->a_stride + line * RFA_PANEL_K);
-#pragma GCC unroll 4
-            for (size_t j = 0; j < PANELS; j++)
-                acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], a, w[j]);
-        }
+        const struct quad w = load_lines(s, line);
+        const int8_t *a = s->a + line * RFA_PANEL_K;
+        EACH_ROW(MULTIPLY);
     }
-#pragma GCC unroll 6
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (size_t j = 0; j < PANELS; j++)
-            _mm512_store_si512(sum + i * COLS + j * RFA_PANEL_N, acc[i][j]);
+    EACH_ROW(STORE);
 }
 
 typedef void product_t(int32_t *sum, const struct source *s);
