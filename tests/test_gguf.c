@@ -654,8 +654,25 @@ static void checked_arithmetic(void **state)
     assert_false(rfa_mul_round_up(&x, UINT64_MAX, 64));
 }
 
-int main(void)
+/* Writes the files of this test to FOLDER: seeds for fuzz_gguf. */
+static int write_corpus(const char *folder)
 {
+    for (size_t i = 0; i <= BAD; i++) {
+        struct gguf_bytes b = i < BAD ? make_bad(i) : make(&good_recipe);
+        char name[32];
+        snprintf(name, sizeof name, "gguf-%02d.gguf", (int)i);
+        if (!bytes_save(&b, folder, name))
+            return 1;
+        free(b.data);
+    }
+    return 0;
+}
+
+/* Without arguments: the tests. With --corpus FOLDER: writes the files that they use. */
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--corpus") == 0)
+        return write_corpus(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_tensors),
         cmocka_unit_test(finds_values),

@@ -1,0 +1,142 @@
+/* Fuzz target of the model reader: any bytes as a model file, then as a configuration.
+ *
+ *     clang -DRFA_LIBFUZZER -fsanitize=fuzzer,address,undefined ...    a libFuzzer program; seeds: test_gguf and
+ * test_config --corpus FOLDER cc ...                                                          a program that replays
+ * the files named on its command line
+ *
+ * Beyond what sanitizers see, a file that is taken must keep the promises of gguf.h; a broken one ends the program. */
+#include "../src/alloc.h"
+#include "../src/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void promise(bool kept, const char *what)
+{
+    if (!kept) {
+        fprintf(stderr, "fuzz_gguf: broken promise: %s\n", what);
+        abort();
+    }
+}
+
+static void count_message(void *user, enum rfa_status status, const char *message)
+{
+    promise(status != RFA_OK && message[0] != '\0' && strlen(message) < 1024, "a failure has one message");
+    ++*(int *)user;
+}
+
+static void check_tensors(const struct rfa_gguf *g, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < g->tensor_count; i++) {
+        const struct rfa_gguf_tensor *t = &g->tensor[i];
+        size_t offset = (size_t)((const uint8_t *)t->data - data);
+        promise(offset >= g->data_offset && offset <= size && t->bytes <= size - offset && t->bytes > 0,
+                "tensors lie in the file");
+        promise(offset % g->alignment == 0, "tensors are aligned");
+        promise(t->rank >= 1 && t->rank <= RFA_MAX_DIMS, "ranks are 1 to 4");
+        uint64_t bytes = rfa_type_bytes(t->type);
+        for (int d = 0; d < RFA_MAX_DIMS; d++)
+            bytes *= t->dim[d];
+        promise(bytes == t->bytes, "sizes follow from shapes");
+        promise(rfa_gguf_find_tensor(g, t->name) == t, "tensors are found by name");
+    }
+}
+
+static void check_array(const struct rfa_gguf_value *v, const uint8_t *end)
+{
+    const uint8_t *cursor = v->as.array.data;
+    if (v->as.array.kind == RFA_GGUF_STRING) {
+        for (uint64_t i = 0; i < v->as.array.count; i++) {
+            struct rfa_str s = rfa_gguf_next_string(&cursor);
+            promise((const uint8_t *)s.data + s.len <= end, "strings lie in the file");
+        }
+    } else if (v->as.array.count > 0) { /* reads, for the sanitizers */
+        (void)rfa_gguf_array_number(v, 0);
+        (void)rfa_gguf_array_number(v, v->as.array.count - 1);
+    }
+}
+
+static void check_values(const struct rfa_gguf *g, const uint8_t *end)
+{
+    for (size_t i = 0; i < g->value_count; i++) {
+        promise(rfa_gguf_find_value(g, g->value[i].key) == &g->value[i], "values are found by key");
+        if (g->value[i].kind == RFA_GGUF_ARRAY)
+            check_array(&g->value[i], end);
+    }
+}
+
+static void check_config(const struct rfa_config *c)
+{
+    promise(c->vit_dim % c->vit_heads == 0 && c->image_size % c->patch == 0, "divisors divide");
+    promise(c->labels->as.array.count == c->actions, "every action has its label");
+    promise(c->tokens->as.array.count >= c->vocab, "every token has its text");
+    uint64_t side = c->image_size / c->patch;
+    promise(c->frames * (side * side + 1) * c->vit_mlp <= 1u << 29, "sizes are bounded");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int messages = 0;
+    struct rfa_log log = {count_message, &messages};
+    struct rfa_gguf gguf;
+    struct rfa_config config;
+    size_t bytes;
+    enum rfa_status status = rfa_gguf_table_bytes(&bytes, data, size, "fuzz", &log);
+    if (status == RFA_OK) {
+        promise(bytes <= 48 + 8 * size, "the table is in proportion to the file");
+        void *table = rfa_alloc(bytes);
+        promise(table != NULL, "there is memory");
+        status = rfa_gguf_parse(&gguf, table, bytes, data, size, "fuzz", &log);
+        if (status == RFA_OK) {
+            check_tensors(&gguf, data, size);
+            check_values(&gguf, data + size);
+            status = rfa_config_read(&config, &gguf, "fuzz", &log);
+            if (status == RFA_OK)
+                check_config(&config);
+        }
+        rfa_free(table);
+    }
+    promise(messages == (status != RFA_OK), "a failure has one message");
+    return 0;
+}
+
+#ifndef RFA_LIBFUZZER
+
+/* All of the file; NULL with a message. */
+static uint8_t *load(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *data = NULL;
+    long end = -1;
+    if (f && fseek(f, 0, SEEK_END) == 0 && (end = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0)
+        data = malloc((size_t)end + (end == 0));
+    if (data && fread(data, 1, (size_t)end, f) != (size_t)end) {
+        free(data);
+        data = NULL;
+    }
+    if (!data)
+        perror(path);
+    if (f)
+        fclose(f);
+    *size = (size_t)end;
+    return data;
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        size_t size;
+        uint8_t *data = load(argv[i], &size);
+        if (!data)
+            return 1;
+        LLVMFuzzerTestOneInput(data, size);
+        free(data);
+    }
+    printf("fuzz_gguf: %d files replayed\n", argc - 1);
+    return 0;
+}
+
+#endif
