@@ -266,6 +266,7 @@ struct rfa_resize_h_args {
     const int32_t *first, *count;
     const void *weight; /* f32 or i32 [out][stride] */
     size_t stride;
+    float *scratch; /* [width][4], 16-byte aligned: the row in float; f32 only */
 };
 typedef void rfa_resize_h_f32_t(const struct rfa_resize_h_args *);
 typedef void rfa_resize_h_u8_t(const struct rfa_resize_h_args *);

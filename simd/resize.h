@@ -2,8 +2,11 @@
 #ifndef RFA_RESIZE_H
 #define RFA_RESIZE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kernels.h"
 
 enum { RFA_RESIZE_BITS = 22 }; /* fraction bits of Pillow's 8-bit weights */
 
@@ -13,6 +16,13 @@ static inline size_t rfa_resize_clamp(int32_t pixel, size_t width)
     if (pixel < 0)
         return 0;
     return (size_t)pixel < width ? (size_t)pixel : width - 1;
+}
+
+/* Whether every tap of output i lies inside the image. */
+static inline bool rfa_resize_inside(const struct rfa_resize_h_args *args, size_t i)
+{
+    int32_t first = args->first[i];
+    return first >= 0 && (size_t)first + (size_t)args->count[i] <= args->width;
 }
 
 /* A sum of weight * pixel that started from one half, to a pixel. */

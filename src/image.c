@@ -24,6 +24,7 @@ struct resize {
     const struct rfa_image *src;
     const struct rfa_kernels *kernels;
     uint8_t *negated; /* [x.in][3] */
+    float *pixels;    /* [x.in][4]: for the horizontal pass */
     void *row;        /* [x.out][3] f32 or u8: a source row after the horizontal pass */
     void *planes;     /* [3][x.out]: the same, planar, in the network's channel order */
 };
@@ -56,6 +57,7 @@ static size_t layout(struct resize *r, unsigned char *base)
         axes[i]->weight = carve(base, &used, axis_weights(axes[i]->in, axes[i]->out) * sizeof(float));
     }
     r->negated = carve(base, &used, r->x.in * 3);
+    r->pixels = carve(base, &used, r->x.in * 4 * sizeof(float));
     r->row = carve(base, &used, r->x.out * 3 * sizeof(float));
     r->planes = carve(base, &used, r->x.out * 3 * sizeof(float));
     return used;
@@ -224,14 +226,17 @@ static const uint8_t *source_row(const struct resize *r, size_t y)
 /* Horizontal pass of source row y into r->planes. */
 static void resize_row(const struct resize *r, size_t y)
 {
-    const struct rfa_resize_h_args args = {.dst = r->row,
-                                           .src = source_row(r, y),
-                                           .width = r->x.in,
-                                           .out = r->x.out,
-                                           .first = r->x.first,
-                                           .count = r->x.count,
-                                           .weight = r->x.weight,
-                                           .stride = r->x.stride};
+    const struct rfa_resize_h_args args = {
+        .dst = r->row,
+        .src = source_row(r, y),
+        .width = r->x.in,
+        .out = r->x.out,
+        .first = r->x.first,
+        .count = r->x.count,
+        .weight = r->x.weight,
+        .stride = r->x.stride,
+        .scratch = r->pixels,
+    };
     if (r->pillow)
         r->kernels->resize_h_u8(&args);
     else
