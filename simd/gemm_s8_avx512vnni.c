@@ -46,8 +46,7 @@ INLINE void prefetch(const int8_t *line)
     _mm_prefetch((const char *)((uintptr_t)line + AHEAD), _MM_HINT_T0);
 }
 
-/* Four ZMM side by side: one row of the tile, or one line of its panels. Structs and names instead of arrays and loops,
- * because both gcc and clang then keep all 24 accumulators in registers. */
+/* Four ZMM side by side: one row of the tile, or one line of its panels. */
 struct quad {
     __m512i p0, p1, p2, p3;
 };
@@ -85,21 +84,6 @@ INLINE void store(int32_t *sum, const struct quad *acc)
     _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
 }
 
-/* f(row i) for each row of the tile; `rows` is a constant where this is expanded. */
-#define EACH_ROW(f)                                                                                                    \
-    do {                                                                                                               \
-        f(0, r0);                                                                                                      \
-        if (rows > 1)                                                                                                  \
-            f(1, r1);                                                                                                  \
-        if (rows > 2)                                                                                                  \
-            f(2, r2);                                                                                                  \
-        if (rows > 3)                                                                                                  \
-            f(3, r3);                                                                                                  \
-        if (rows > 4)                                                                                                  \
-            f(4, r4);                                                                                                  \
-        if (rows > 5)                                                                                                  \
-            f(5, r5);                                                                                                  \
-    } while (0)
 #define MULTIPLY(i, row) multiply(&row, a + (i)*s->a_stride, &w)
 #define STORE(i, row)    store(sum + (i)*COLS, &row)
 

@@ -53,6 +53,23 @@ struct tile {
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* f(row i) for each row of the tile; rows 0 to 5 are variables r0 to r5 and `rows` is a constant where this is
+ * expanded. Names instead of arrays and loops, because both gcc and clang then keep every accumulator in a register. */
+#define EACH_ROW(f)                                                                                                    \
+    do {                                                                                                               \
+        f(0, r0);                                                                                                      \
+        if (rows > 1)                                                                                                  \
+            f(1, r1);                                                                                                  \
+        if (rows > 2)                                                                                                  \
+            f(2, r2);                                                                                                  \
+        if (rows > 3)                                                                                                  \
+            f(3, r3);                                                                                                  \
+        if (rows > 4)                                                                                                  \
+            f(4, r4);                                                                                                  \
+        if (rows > 5)                                                                                                  \
+            f(5, r5);                                                                                                  \
+    } while (0)
+
 /* y before activation, of GEMM_LANES columns from column j of the tile. */
 INLINE vf scaled(const struct rfa_gemm_s8_args *g, const int32_t *sum, vf a_scale, size_t n)
 {
