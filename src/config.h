@@ -1,10 +1,14 @@
-/* The model file's hyper-parameters, range-checked. Every size of the model comes from here; nothing is a constant of the code. */
+/* The model file's hyper-parameters, range-checked. Every size of the model comes from here; nothing is a constant of
+ * the code. */
 #ifndef RFA_CONFIG_H
 #define RFA_CONFIG_H
 
 #include "gguf.h"
 
-enum rfa_variant { RFA_VARIANT_REFATOMNET_PP, RFA_VARIANT_REFATOMNET }; /* "refatomnet++", "refatomnet" (the 2024 model) */
+enum rfa_variant {
+    RFA_VARIANT_REFATOMNET_PP,
+    RFA_VARIANT_REFATOMNET
+}; /* "refatomnet++", "refatomnet" (the 2024 model) */
 
 enum rfa_sampling {
     RFA_SAMPLING_SPREAD, /* "spread": floor(i (n-1) / (T-1)); key frame n/2 */
@@ -16,9 +20,9 @@ enum rfa_sampling {
 enum rfa_filter { RFA_FILTER_BILINEAR, RFA_FILTER_BICUBIC };
 
 enum rfa_resize_method {
-    RFA_RESIZE_TENSOR,           /* "tensor": float, torch's interpolate with antialias */
-    RFA_RESIZE_TENSOR_NO_AA,     /* "tensor-no-antialias" */
-    RFA_RESIZE_PILLOW            /* "pillow": 8-bit fixed point, bit-exact with Pillow */
+    RFA_RESIZE_TENSOR,       /* "tensor": float, torch's interpolate with antialias */
+    RFA_RESIZE_TENSOR_NO_AA, /* "tensor-no-antialias" */
+    RFA_RESIZE_PILLOW        /* "pillow": 8-bit fixed point, bit-exact with Pillow */
 };
 
 /* How an image becomes a network input. Keys: refatom.<frame|key>.{filter,resize,mean,std}. */
@@ -31,8 +35,9 @@ struct rfa_preprocess {
 struct rfa_config {
     struct rfa_str name; /* refatom.name or general.name; "unnamed" without either */
     enum rfa_variant variant;
-    /* One field per entry of the configuration, key refatom.<field>, an integer of any stored type unless noted. There is no default:
-     * a missing key is an error. For refatomnet opt_*, keyword_limit, fusion_* and mamba_* may be absent or 0 and mean nothing. */
+    /* One field per entry of the configuration, key refatom.<field>, an integer of any stored type unless noted. There
+     * is no default: a missing key is an error. For refatomnet opt_*, keyword_limit, fusion_* and mamba_* may be absent
+     * or 0 and mean nothing. */
     uint32_t frames, actions;
     uint32_t image_size, patch, vit_dim, vit_heads, vit_mlp, vit_layers;
     uint32_t visual_tokens, qformer_dim, qformer_heads, qformer_mlp, qformer_layers, cross_every;
@@ -43,15 +48,15 @@ struct rfa_config {
     uint32_t detr_classes, person_class;
     uint32_t fusion_dim, fusion_heads, mamba_state, mamba_conv, mamba_expand;
     /* Variant flags. Defaults: a sigmoid except for refatomnet, both, 2, 1. */
-    bool box_sigmoid;        /* bool */
-    bool both_branches;      /* refatom.branches: string "both" or "2" */
-    uint32_t logit_divisor;  /* 2 or 3: logits = (cls1 + cls2) / logit_divisor when both branches are used */
-    uint32_t mamba_depth;    /* 1 or 2 */
-    /* Preprocessing profile. Defaults, as for the prompt: RefAtomNet++'s evaluation loader (bgr; frames bicubic by tensor, key frame bicubic
-     * by Pillow; mean 0.45, std 0.25; binary16; spread). */
-    bool fp16_pixels;        /* frames are rounded to binary16 before the ViT */
-    bool bgr;                /* refatom.channel_order: string "bgr" or "rgb" */
-    bool negative;           /* refatom.negative: pixels become (256 - x) mod 256, as RefAtomNet's loader does */
+    bool box_sigmoid;       /* bool */
+    bool both_branches;     /* refatom.branches: string "both" or "2" */
+    uint32_t logit_divisor; /* 2 or 3: logits = (cls1 + cls2) / logit_divisor when both branches are used */
+    uint32_t mamba_depth;   /* 1 or 2 */
+    /* Preprocessing profile. Defaults, as for the prompt: RefAtomNet++'s evaluation loader (bgr; frames bicubic by
+     * tensor, key frame bicubic by Pillow; mean 0.45, std 0.25; binary16; spread). */
+    bool fp16_pixels; /* frames are rounded to binary16 before the ViT */
+    bool bgr;         /* refatom.channel_order: string "bgr" or "rgb" */
+    bool negative;    /* refatom.negative: pixels become (256 - x) mod 256, as RefAtomNet's loader does */
 
     enum rfa_sampling sampling;
     struct rfa_preprocess frame, key;
@@ -62,10 +67,11 @@ struct rfa_config {
     const struct rfa_gguf_value *tokens;     /* tokenizer.ggml.tokens, string array of `vocab`, or one more: [DEC] */
 };
 
-/* Reads and checks every key: present, of the right kind, inside the ranges in which no later size computation can overflow (no array of
- * the networks passes 2^29 values), and consistent (heads divide widths, patch divides image_size, ids below their tables, ...).
- * Strings and arrays remain views into the file. Failure: *config is all zero; RFA_ERR_FORMAT naming the key, RFA_ERR_UNSUPPORTED for
- * another architecture, naming it. */
-enum rfa_status rfa_config_read(struct rfa_config *config, const struct rfa_gguf *gguf, const char *name, const struct rfa_log *log);
+/* Reads and checks every key: present, of the right kind, inside the ranges in which no later size computation can
+ * overflow (no array of the networks passes 2^29 values), and consistent (heads divide widths, patch divides
+ * image_size, ids below their tables, ...). Strings and arrays remain views into the file. Failure: *config is all
+ * zero; RFA_ERR_FORMAT naming the key, RFA_ERR_UNSUPPORTED for another architecture, naming it. */
+enum rfa_status rfa_config_read(struct rfa_config *config, const struct rfa_gguf *gguf, const char *name,
+                                const struct rfa_log *log);
 
 #endif

@@ -1,7 +1,8 @@
 /* GGUF v3 container: untrusted bytes in, a checked table of metadata and tensors out.
  *
- * The reader never copies or allocates by itself; names, strings and tensor data are views into the caller's bytes, which must
- * outlive the table. Every count, offset and product is checked for overflow in one helper before it is used.
+ * The reader never copies or allocates by itself; names, strings and tensor data are views into the caller's bytes,
+ * which must outlive the table. Every count, offset and product is checked for overflow in one helper before it is
+ * used.
  */
 #ifndef RFA_GGUF_H
 #define RFA_GGUF_H
@@ -44,9 +45,9 @@ enum rfa_gguf_type {
 struct rfa_gguf_tensor {
     struct rfa_str name;
     enum rfa_type type;
-    uint32_t rank;             /* 1 ... 4 */
+    uint32_t rank;              /* 1 ... 4 */
     uint64_t dim[RFA_MAX_DIMS]; /* unused entries are 1 */
-    const void *data;          /* aligned to the file's general.alignment when the base is */
+    const void *data;           /* aligned to the file's general.alignment when the base is */
     size_t bytes;
 };
 
@@ -72,7 +73,7 @@ struct rfa_gguf_value {
 };
 
 struct rfa_gguf {
-    const struct rfa_gguf_value *value; /* in the order of the file */
+    const struct rfa_gguf_value *value;               /* in the order of the file */
     const struct rfa_gguf_value *const *value_by_key; /* sorted by key (bytewise) for lookup */
     size_t value_count;
     const struct rfa_gguf_tensor *tensor; /* sorted by name (bytewise) for lookup */
@@ -82,25 +83,26 @@ struct rfa_gguf {
     size_t file_bytes;
 };
 
-/* Statuses of both functions below: RFA_ERR_FORMAT where the bytes break the format, RFA_ERR_UNSUPPORTED where they are (or may be) good
- * GGUF that refatom does not take: another version or byte order, an array of arrays, a tensor type beyond the four, a count or a
- * length over the limits above. */
+/* Statuses of both functions below: RFA_ERR_FORMAT where the bytes break the format, RFA_ERR_UNSUPPORTED where they are
+ * (or may be) good GGUF that refatom does not take: another version or byte order, an array of arrays, a tensor type
+ * beyond the four, a count or a length over the limits above. */
 
-/* Bytes of table memory that rfa_gguf_parse needs for this file; checks the header only. `name` (a path) appears in messages. */
+/* Bytes of table memory that rfa_gguf_parse needs for this file; checks the header only. `name` (a path) appears in
+ * messages. */
 enum rfa_status rfa_gguf_table_bytes(size_t *table_bytes, const void *file, size_t file_bytes, const char *name,
                                      const struct rfa_log *log);
 
-/* Validates everything and fills `table` (memory of rfa_gguf_table_bytes, aligned to 16; less is RFA_ERR_NOMEM). After a failure *out
- * is all zero. */
-enum rfa_status rfa_gguf_parse(struct rfa_gguf *out, void *table, size_t table_bytes, const void *file, size_t file_bytes,
-                               const char *name, const struct rfa_log *log);
+/* Validates everything and fills `table` (memory of rfa_gguf_table_bytes, aligned to 16; less is RFA_ERR_NOMEM). After
+ * a failure *out is all zero. */
+enum rfa_status rfa_gguf_parse(struct rfa_gguf *out, void *table, size_t table_bytes, const void *file,
+                               size_t file_bytes, const char *name, const struct rfa_log *log);
 
 /* NULL when absent. */
 const struct rfa_gguf_tensor *rfa_gguf_find_tensor(const struct rfa_gguf *gguf, struct rfa_str name);
 const struct rfa_gguf_value *rfa_gguf_find_value(const struct rfa_gguf *gguf, struct rfa_str key);
 
-/* Element i of an array value; string and number arrays. The caller has checked kind and i < count. Strings cost a walk from the
- * start: use rfa_gguf_next_string to read them in order. */
+/* Element i of an array value; string and number arrays. The caller has checked kind and i < count. Strings cost a walk
+ * from the start: use rfa_gguf_next_string to read them in order. */
 double rfa_gguf_array_number(const struct rfa_gguf_value *value, uint64_t i);
 
 /* Reads the string at *cursor (start with value->as.array.data) and moves the cursor behind it. */
