@@ -1,0 +1,155 @@
+#define _POSIX_C_SOURCE 200809L
+#include "cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void write_message(void *user, enum rfa_status status, const char *message)
+{
+    (void)user;
+    if (status != RFA_OK)
+        fprintf(stderr, "refatom: %s\n", message);
+    else if (isatty(STDERR_FILENO))
+        fprintf(stderr, "refatom: note: %s\n", message);
+}
+
+const struct rfa_log rfa_cli_log = {write_message, NULL};
+
+static const struct rfa_cli_option *find(const struct rfa_cli_option *options, int count, const char *argument)
+{
+    size_t length = strcspn(argument, "=");
+    for (int i = 0; i < count; i++)
+        if (strlen(options[i].name) == length && strncmp(options[i].name, argument, length) == 0)
+            return &options[i];
+    return NULL;
+}
+
+/* Handles argv[*i]; moves *i over a separate value. */
+static bool take_option(const struct rfa_cli_option *o, int argc, char **argv, int *i)
+{
+    const char *argument = argv[*i], *equals = strchr(argument, '=');
+    if (!o) {
+        fprintf(stderr, "refatom: unknown option %s; --help lists them\n", argument);
+        return false;
+    }
+    if (o->flag) {
+        *o->flag = true;
+        if (equals)
+            fprintf(stderr, "refatom: %s takes no value\n", o->name);
+        return !equals;
+    }
+    if (!equals && *i + 1 >= argc) {
+        fprintf(stderr, "refatom: %s needs a value\n", o->name);
+        return false;
+    }
+    *o->value = equals ? equals + 1 : argv[++*i];
+    return true;
+}
+
+int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count, const char **positional, int max)
+{
+    int count = 0;
+    bool only_positional = false;
+    for (int i = 0; i < argc; i++) {
+        if (!only_positional && strcmp(argv[i], "--") == 0) {
+            only_positional = true;
+        } else if (!only_positional && argv[i][0] == '-' && argv[i][1] != 0) {
+            if (!take_option(find(options, option_count, argv[i]), argc, argv, &i))
+                return -1;
+        } else if (count < max) {
+            positional[count++] = argv[i];
+        } else {
+            fprintf(stderr, "refatom: unexpected argument '%s'; --help shows the usage\n", argv[i]);
+            return -1;
+        }
+    }
+    return count;
+}
+
+bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || end == text || *end || value < least || value > most) {
+        fprintf(stderr, "refatom: %s: '%s' is not a whole number from %ld to %ld\n", option, text, least, most);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool rfa_cli_real(double *out, const char *option, const char *text)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (errno || end == text || *end || !isfinite(value)) {
+        fprintf(stderr, "refatom: %s: '%s' is not a number\n", option, text);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static long processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 256 ? 256 : n;
+}
+
+bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given)
+{
+    long threads = processors(), group = 2;
+    rfa_options_default(options);
+    options->log = rfa_cli_log;
+    options->blas = given->blas;
+    if (given->threads && !rfa_cli_number(&threads, "--threads", given->threads, 1, 256))
+        return false;
+    if (given->group && !rfa_cli_number(&group, "--group", given->group, 1, 64))
+        return false;
+    options->threads = (int)threads;
+    options->frame_group = (uint32_t)group;
+    if (given->cpu && rfa_cpu_mask(&options->cpu_mask, given->cpu) != RFA_OK) {
+        fprintf(stderr, "refatom: --cpu: '%s' is none of c avx2 avx512 avx512vnni amx neon dotprod i8mm auto\n", given->cpu);
+        return false;
+    }
+    return true;
+}
+
+const char *rfa_cli_bytes(char text[16], size_t bytes)
+{
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    int i = 0;
+    for (; value >= 1024 && i < 4; i++)
+        value /= 1024;
+    snprintf(text, 16, i ? "%.1f %s" : "%.0f %s", value, unit[i]);
+    return text;
+}
+
+void rfa_cli_json_string(FILE *out, const char *text, size_t length)
+{
+    fputc('"', out);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+double rfa_cli_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}

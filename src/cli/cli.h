@@ -1,0 +1,56 @@
+/* What the subcommands share: exit status, options, messages, numbers on a terminal. */
+#ifndef RFA_CLI_H
+#define RFA_CLI_H
+
+#include <stdio.h>
+
+#include "refatom.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct rfa_command {
+    const char *name;
+    const char *summary; /* one line */
+    const char *help;    /* the whole page, printed by --help */
+    int (*run)(int argc, char **argv); /* argv[0] is the first argument after the subcommand's name */
+};
+
+extern const struct rfa_command rfa_cmd_run, rfa_cmd_info, rfa_cmd_plan, rfa_cmd_synth, rfa_cmd_verify, rfa_cmd_quantize, rfa_cmd_bench;
+
+/* One option of a subcommand: "--name VALUE", "--name=VALUE", or a flag without value. */
+struct rfa_cli_option {
+    const char *name;    /* with its dashes */
+    const char **value;  /* set to the value; NULL for flags */
+    bool *flag;          /* set to true; NULL for options with a value */
+};
+
+/* Parses options and at most `max` positional arguments; "--" ends the options. Returns the number of positional arguments, or -1
+ * after a message on stderr that names the argument. */
+int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count, const char **positional, int max);
+
+/* Options that every command with a session takes: --threads N, --cpu TIER, --group N, --blas. Strings as given, NULL if absent. */
+struct rfa_cli_session {
+    const char *threads, *cpu, *group;
+    bool blas;
+};
+
+/* Fills *options from the strings; false after a message. Threads default to the processors this process may use. */
+bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given);
+
+/* Whole number in [least, most]; false after a message that names the option. */
+bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most);
+bool rfa_cli_real(double *out, const char *option, const char *text);
+
+/* Prints failures to stderr as "refatom: message", notices only when stderr is a terminal. */
+extern const struct rfa_log rfa_cli_log;
+
+/* "3.6 GiB", "48.0 MiB", "12.0 KiB", "7 B" into text[16]. */
+const char *rfa_cli_bytes(char text[16], size_t bytes);
+
+/* Writes a JSON string with its quotes; `text` is UTF-8. */
+void rfa_cli_json_string(FILE *out, const char *text, size_t length);
+
+/* Seconds of a clock that only moves forward. */
+double rfa_cli_now(void);
+
+#endif

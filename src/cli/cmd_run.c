@@ -1,0 +1,237 @@
+/* refatom run: one clip, one caption (or prepared inputs) -> the answer. */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "case.h"
+#include "cli.h"
+#include "draw.h"
+#include "media.h"
+#include "trace.h"
+
+enum { TOP = 5 };
+
+struct job {
+    const char *model_path, *video, *caption, *inputs, *at, *annotate, *trace_path, *repeat;
+    bool json;
+    double at_seconds;
+    struct rfa_cli_session session;
+};
+
+struct run {
+    struct job job;
+    rfa_model *model;
+    rfa_session *session;
+    struct rfa_model_info info;
+    struct rfa_options options;
+    struct rfa_clip *clip;
+    struct rfa_trace_file *trace;
+    struct rfa_result result;
+    double started, encoded;
+};
+
+static const char help[] =
+    "refatom run MODEL --video FILE --caption TEXT [options]\n"
+    "refatom run MODEL --inputs CASE.gguf [options]\n\n"
+    "Answers what the person that the caption describes is doing (probabilities of all actions; several may hold\n"
+    "at once), and where (a box).\n\n"
+    "  --video FILE       anything FFmpeg reads, or a folder or glob of pictures\n"
+    "  --caption TEXT     who is meant, in English: \"the woman in the red coat by the door\"\n"
+    "  --at SECONDS       look at the 3 seconds around this moment; default: the whole video\n"
+    "  --inputs CASE      skip video and text: frames, key_frame, sentence_ids, keyword_ids from a GGUF file\n"
+    "  --json             print the answer as one JSON object\n"
+    "  --annotate OUT     write the key frame with the answer drawn in, OUT.jpg, or the video, OUT.mp4\n"
+    "  --trace OUT.gguf   write the inputs and every intermediate tensor\n"
+    "  --threads N        default: all processors\n"
+    "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
+    "  --group N          frames that pass through the vision encoder together, default 2: more is faster and larger\n"
+    "  --blas             float models: large products by OpenBLAS (results then vary from machine to machine)\n";
+
+static int parse(struct job *job, int argc, char **argv)
+{
+    const struct rfa_cli_option options[] = {
+        {"--video", &job->video, NULL},       {"--caption", &job->caption, NULL},  {"--at", &job->at, NULL},
+        {"--inputs", &job->inputs, NULL},     {"--json", NULL, &job->json},        {"--annotate", &job->annotate, NULL},
+        {"--trace", &job->trace_path, NULL},  {"--threads", &job->session.threads, NULL}, {"--cpu", &job->session.cpu, NULL},
+        {"--group", &job->session.group, NULL}, {"--blas", NULL, &job->session.blas},
+    };
+    if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
+        return EXIT_USAGE;
+    bool from_video = job->video && job->caption && !job->inputs, from_case = job->inputs && !job->video && !job->caption;
+    if (!job->model_path || (!from_video && !from_case)) {
+        fputs("refatom: run wants MODEL and either --video and --caption, or --inputs; see 'refatom run --help'\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (job->annotate && !from_video) {
+        fputs("refatom: --annotate needs --video: prepared inputs have no picture\n", stderr);
+        return EXIT_USAGE;
+    }
+    job->at_seconds = NAN;
+    if (job->at && (!rfa_cli_real(&job->at_seconds, "--at", job->at) || job->at_seconds < 0)) {
+        fputs("refatom: --at takes seconds from the beginning of the video\n", stderr);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+/* ------------------------------------------------------------------ work */
+
+static void progress(const char *what)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K%s", what);
+}
+
+static enum rfa_status read_clip(struct run *r)
+{
+    struct rfa_clip_request request = {.frames = (int)r->info.frames,
+                                       .sampling = (enum rfa_sampling)r->info.sampling,
+                                       .at_seconds = r->job.at_seconds};
+    progress("reading the video");
+    return rfa_media_sample(&r->clip, r->job.video, &request, &r->options.log);
+}
+
+static enum rfa_status encode_clip(struct run *r)
+{
+    char line[64];
+    for (uint32_t i = 0, n; i < r->info.frames; i += n) {
+        n = r->info.frames - i < r->options.frame_group ? r->info.frames - i : r->options.frame_group;
+        snprintf(line, sizeof line, "encoding frame %u of %u", i + 1, r->info.frames);
+        progress(line);
+        enum rfa_status status = rfa_encode_frames(r->session, i, r->clip->images + i, n);
+        if (status != RFA_OK)
+            return status;
+    }
+    progress("finding persons");
+    enum rfa_status status = rfa_encode_scene(r->session, &r->clip->key);
+    if (status != RFA_OK)
+        return status;
+    progress("reading the caption");
+    return rfa_encode_caption(r->session, r->job.caption, strlen(r->job.caption));
+}
+
+static enum rfa_status open_session(struct run *r)
+{
+    if (r->options.frame_group > r->info.frames)
+        r->options.frame_group = r->info.frames;
+    if (r->job.trace_path) {
+        r->trace = rfa_trace_file_new();
+        if (!r->trace) {
+            fputs("refatom: no memory for the trace\n", stderr);
+            return RFA_ERR_NOMEM;
+        }
+        r->options.trace = rfa_trace_file_add;
+        r->options.trace_user = r->trace;
+    }
+    for (int i = 0; r->clip && i < r->clip->frames; i++) {
+        const struct rfa_image *image = &r->clip->images[i];
+        int side = image->width > image->height ? image->width : image->height;
+        if (side > r->options.max_image_side)
+            r->options.max_image_side = side;
+    }
+    return rfa_session_create(&r->session, r->model, &r->options);
+}
+
+static enum rfa_status answer(struct run *r)
+{
+    enum rfa_status status = rfa_model_open(&r->model, r->job.model_path, &r->options.log);
+    if (status != RFA_OK)
+        return status;
+    rfa_model_get_info(&r->info, r->model);
+    if (r->job.video && (status = read_clip(r)) != RFA_OK)
+        return status;
+    if ((status = open_session(r)) != RFA_OK)
+        return status;
+    r->started = rfa_cli_now();
+    status = r->job.inputs ? rfa_case_encode(r->session, r->model, r->job.inputs, &r->options.log) : encode_clip(r);
+    if (status == RFA_OK)
+        status = rfa_answer(r->session, &r->result);
+    r->encoded = rfa_cli_now();
+    progress("");
+    if (status == RFA_OK && r->trace)
+        status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
+    return status;
+}
+
+/* ------------------------------------------------------------------ output */
+
+/* Indices of the most probable actions, best first. */
+static uint32_t top_actions(uint32_t top[TOP], const struct rfa_result *result)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < result->actions; i++) {
+        uint32_t at = count < TOP ? count++ : TOP;
+        for (; at > 0 && result->probabilities[i] > result->probabilities[top[at - 1]]; at--)
+            if (at < TOP)
+                top[at] = top[at - 1];
+        if (at < TOP)
+            top[at] = i;
+    }
+    return count;
+}
+
+static void print_text(const struct run *r)
+{
+    const float *box = r->result.box;
+    uint32_t top[TOP], count = top_actions(top, &r->result);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t length;
+        const char *label = rfa_model_label(&length, r->model, top[i]);
+        printf("%5.1f %%  %.*s\n", 100.0 * (double)r->result.probabilities[top[i]], (int)length, label ? label : "");
+    }
+    printf("box      %.4f %.4f %.4f %.4f   (x1 y1 x2 y2, shares of width and height)\n", (double)box[0], (double)box[1], (double)box[2],
+           (double)box[3]);
+    if (r->clip)
+        printf("pixels   %.0f %.0f %.0f %.0f   in the key frame of %d x %d at %.2f s\n", (double)box[0] * r->clip->width,
+               (double)box[1] * r->clip->height, (double)box[2] * r->clip->width, (double)box[3] * r->clip->height, r->clip->width,
+               r->clip->height, r->clip->key_shown.seconds);
+    printf("time     %.3f s, %d threads, %s, %s weights\n", r->encoded - r->started, r->options.threads,
+           rfa_cpu_tier(r->options.cpu_mask), r->info.weights);
+}
+
+static void print_json(const struct run *r)
+{
+    const struct rfa_result *a = &r->result;
+    printf("{\"box\": [%.9g, %.9g, %.9g, %.9g], \"actions\": [", (double)a->box[0], (double)a->box[1], (double)a->box[2], (double)a->box[3]);
+    for (uint32_t i = 0; i < a->actions; i++) {
+        size_t length;
+        const char *label = rfa_model_label(&length, r->model, i);
+        printf("%s{\"id\": %u, \"label\": ", i ? ", " : "", i + 1);
+        rfa_cli_json_string(stdout, label ? label : "", length);
+        printf(", \"probability\": %.9g, \"logit\": %.9g}", (double)a->probabilities[i], (double)a->logits[i]);
+    }
+    printf("], \"seconds\": %.6f, \"threads\": %d, \"tier\": \"%s\", \"weights\": \"%s\", \"blas\": %s", r->encoded - r->started,
+           r->options.threads, rfa_cpu_tier(r->options.cpu_mask), r->info.weights, r->options.blas ? "true" : "false");
+    if (r->clip) {
+        printf(", \"width\": %d, \"height\": %d, \"key_frame\": %lld, \"frames\": [", r->clip->width, r->clip->height,
+               (long long)r->clip->key_shown.index);
+        for (int i = 0; i < r->clip->frames; i++)
+            printf("%s%lld", i ? ", " : "", (long long)r->clip->shown[i].index);
+        printf("]");
+    }
+    printf("}\n");
+}
+
+static int run(int argc, char **argv)
+{
+    struct run r = {.job = {.model_path = NULL}};
+    int status = parse(&r.job, argc, argv);
+    if (status != EXIT_DONE)
+        return status;
+    if (!rfa_cli_session_options(&r.options, &r.job.session))
+        return EXIT_USAGE;
+    status = answer(&r) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
+    if (status == EXIT_DONE && r.job.json)
+        print_json(&r);
+    else if (status == EXIT_DONE)
+        print_text(&r);
+    rfa_session_end(&r.session);
+    rfa_model_close(&r.model);
+    rfa_clip_free(&r.clip);
+    rfa_trace_file_free(r.trace);
+    return status;
+}
+
+const struct rfa_command rfa_cmd_run = {"run", "answer one caption on one video", help, run};

@@ -1,0 +1,52 @@
+/* refatom: the program. One file a subcommand; this one chooses. */
+#include <string.h>
+
+#include "cli.h"
+
+static const struct rfa_command *const commands[] = {&rfa_cmd_run, &rfa_cmd_info, &rfa_cmd_plan};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void usage(FILE *out)
+{
+    fputs("refatom: what is this person doing, and where?\n\nUsage: refatom COMMAND [ARGUMENTS]\n\n", out);
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n'refatom COMMAND --help' tells more. Exit status: 0 done, 1 the work failed, 2 wrong usage.\n", out);
+}
+
+static int run_command(const struct rfa_command *command, int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(command->help, stdout);
+            return EXIT_DONE;
+        }
+    int status = command->run(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("refatom: standard output could not be written; is the disk full?\n", stderr);
+        return EXIT_FAILED;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("refatom %d.%d.%d\n", RFA_VERSION_MAJOR, RFA_VERSION_MINOR, RFA_VERSION_PATCH);
+        return EXIT_DONE;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return run_command(commands[i], argc - 2, argv + 2);
+    fprintf(stderr, "refatom: unknown command '%s'; 'refatom --help' lists them\n", argv[1]);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,470 @@
+/* Steps: what each op takes, gives and demands of its shapes. */
+#include "graph.h"
+
+#include <string.h>
+
+#include "build.h"
+
+/* Rows from which a product quantises its own result: below, splitting rows over threads would starve them. */
+enum { FUSE_ROWS = 64 };
+
+/* Keys from which attention works on int8 products: below, quantising costs more than it saves. */
+enum { INT8_KEYS = 32 };
+
+static bool equal(struct rfa_shape a, struct rfa_shape b)
+{
+    return a.rows == b.rows && a.cols == b.cols && a.var == b.var;
+}
+
+static void demand(struct rfa_build *b, bool ok, const char *what)
+{
+    if (!ok)
+        rfa_build_fail(b, RFA_ERR_INTERNAL, "step at '%s': %s does not fit; this is a bug in the model's builder", b->prefix, what);
+}
+
+/* Notes that the coming or current step reads the float form of x. */
+static void use(struct rfa_build *b, int x)
+{
+    if (b->status == RFA_OK && x != RFA_NONE)
+        b->graph->tensor[x].wanted = true;
+}
+
+/* Appends a step with one float result of `shape` and up to two float inputs. *out gets the result's id; NULL after a failure. */
+static struct rfa_step *append(struct rfa_build *b, int *out, enum rfa_op op, const char *name, int x, int y, struct rfa_shape shape)
+{
+    use(b, x);
+    use(b, y);
+    *out = rfa_build_add_tensor(b, RFA_TENSOR_F32, shape);
+    struct rfa_step *s = rfa_build_add_step(b, op, name);
+    if (!s)
+        return NULL;
+    s->in[0] = x;
+    s->in[1] = y;
+    s->out[0] = *out;
+    return s;
+}
+
+/* ------------------------------------------------------------------ quantised companions */
+
+static bool quantizes_itself(const struct rfa_step *s, struct rfa_shape shape)
+{
+    if (s->out[1] != RFA_NONE)
+        return false;
+    if (s->op == RFA_OP_NORM || s->op == RFA_OP_PATCHES)
+        return true;
+    return s->op == RFA_OP_LINEAR && s->w.type == RFA_TYPE_I8 &&
+           (shape.var == RFA_VAR_FRAMES || (shape.var == RFA_VAR_ONE && shape.rows >= FUSE_ROWS));
+}
+
+/* The Q8 form of x, made once: by the step that makes x where its op can, by a step of its own otherwise. */
+static int quantized(struct rfa_build *b, int x, enum rfa_tensor_type type)
+{
+    if (b->status != RFA_OK || b->graph->tensor[x].quantized != RFA_NONE)
+        return b->status == RFA_OK ? b->graph->tensor[x].quantized : 0;
+    struct rfa_shape shape = b->graph->tensor[x].shape;
+    int producer = b->graph->tensor[x].producer;
+    int q = rfa_build_add_tensor(b, type, shape);
+    if (b->status != RFA_OK)
+        return 0;
+    b->graph->tensor[x].quantized = q;
+    if (type == RFA_TENSOR_Q8 && producer != RFA_NONE && quantizes_itself(&b->graph->step[producer], shape)) {
+        b->graph->step[producer].out[1] = q;
+        b->graph->tensor[q].producer = producer;
+        return q;
+    }
+    use(b, x);
+    struct rfa_step *s = rfa_build_add_step(b, RFA_OP_QUANTIZE, "quantize");
+    if (s) {
+        s->in[0] = x;
+        s->out[0] = q;
+    }
+    return q;
+}
+
+/* ------------------------------------------------------------------ vision and text inputs */
+
+int rfa_step_patches(struct rfa_build *b, int frames, uint32_t image, uint32_t patch, bool fp16, struct rfa_shape shape)
+{
+    int out;
+    size_t side = image / patch;
+    demand(b, shape.rows == side * side && shape.cols == (size_t)3 * patch * patch && shape.var == RFA_VAR_FRAMES, "patches");
+    struct rfa_step *s = append(b, &out, RFA_OP_PATCHES, "patches", frames, RFA_NONE, shape);
+    if (s) {
+        s->p.patches.image = image;
+        s->p.patches.patch = patch;
+        s->p.patches.fp16 = fp16;
+    }
+    return out;
+}
+
+int rfa_step_tokens(struct rfa_build *b, int patches, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, patches);
+    demand(b, shape.rows == in.rows + 1 && shape.cols == in.cols && shape.var == in.var, "tokens");
+    struct rfa_weight cls = rfa_build_table(b, "cls", 1, shape.cols), pos = rfa_build_table(b, "pos", shape.rows, shape.cols);
+    struct rfa_step *s = append(b, &out, RFA_OP_TOKENS, "tokens", patches, RFA_NONE, shape);
+    if (s) {
+        s->w = cls;
+        s->w2 = pos;
+    }
+    return out;
+}
+
+int rfa_step_constant(struct rfa_build *b, struct rfa_weight w, struct rfa_shape shape)
+{
+    int out;
+    demand(b, w.n == shape.rows && w.k == shape.cols, "constant");
+    struct rfa_step *s = append(b, &out, RFA_OP_CONSTANT, "constant", RFA_NONE, RFA_NONE, shape);
+    if (s)
+        s->w = w;
+    return out;
+}
+
+int rfa_step_zero(struct rfa_build *b, struct rfa_shape shape)
+{
+    int out;
+    append(b, &out, RFA_OP_ZERO, "zero", RFA_NONE, RFA_NONE, shape);
+    return out;
+}
+
+int rfa_step_embed(struct rfa_build *b, int ids, struct rfa_weight token, struct rfa_weight position, struct rfa_shape shape)
+{
+    int out;
+    demand(b, token.k == shape.cols && position.k == shape.cols && shape.rows == 1, "embedding");
+    struct rfa_step *s = append(b, &out, RFA_OP_EMBED, "embed", ids, RFA_NONE, shape);
+    if (s) {
+        s->w = token;
+        s->w2 = position;
+    }
+    return out;
+}
+
+/* ------------------------------------------------------------------ rows */
+
+int rfa_step_norm(struct rfa_build *b, int x, const char *name, float eps, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape), "layer norm");
+    const float *gamma = rfa_build_vector(b, name, ".weight", shape.cols);
+    const float *beta = rfa_build_vector(b, name, ".bias", shape.cols);
+    struct rfa_step *s = append(b, &out, RFA_OP_NORM, name, x, RFA_NONE, shape);
+    if (s) {
+        s->w = (struct rfa_weight){.type = RFA_TYPE_F32, .n = 1, .k = shape.cols, .data = gamma, .bias = beta};
+        s->p.norm.eps = eps;
+    }
+    return out;
+}
+
+int rfa_step_product(struct rfa_build *b, int x, const char *name, struct rfa_weight w, size_t first, enum rfa_act act, int residual,
+                     struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, x);
+    demand(b, in.rows == shape.rows && in.var == shape.var && w.n == shape.cols && first + w.k <= in.cols, "matrix product");
+    demand(b, residual == RFA_NONE || equal(rfa_build_shape(b, residual), shape), "residual");
+    bool int8 = w.type == RFA_TYPE_I8;
+    demand(b, !int8 || (first == 0 && w.k == in.cols), "int8 input");
+    if (int8)
+        x = quantized(b, x, RFA_TENSOR_Q8);
+    struct rfa_step *s = append(b, &out, RFA_OP_LINEAR, name, x, residual, shape);
+    if (s) {
+        s->w = w;
+        s->p.linear.act = act;
+        s->p.linear.first = first;
+    }
+    return out;
+}
+
+int rfa_step_linear(struct rfa_build *b, int x, const char *name, enum rfa_act act, struct rfa_shape shape)
+{
+    struct rfa_weight w = rfa_build_matrix(b, name, shape.cols, rfa_build_shape(b, x).cols, true);
+    return rfa_step_product(b, x, name, w, 0, act, RFA_NONE, shape);
+}
+
+int rfa_step_linear_add(struct rfa_build *b, int x, const char *name, int residual, struct rfa_shape shape)
+{
+    struct rfa_weight w = rfa_build_matrix(b, name, shape.cols, rfa_build_shape(b, x).cols, true);
+    return rfa_step_product(b, x, name, w, 0, RFA_ACT_NONE, residual, shape);
+}
+
+int rfa_step_add(struct rfa_build *b, int x, int y, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape sx = rfa_build_shape(b, x), sy = rfa_build_shape(b, y);
+    bool row = sy.rows == 1 && sy.cols == shape.cols && sy.var == RFA_VAR_ONE;
+    demand(b, equal(sx, shape) && (equal(sy, shape) || row), "sum");
+    append(b, &out, RFA_OP_ADD, "add", x, y, shape);
+    return out;
+}
+
+int rfa_step_add_table(struct rfa_build *b, int x, struct rfa_weight table, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape) && table.n == shape.rows && table.k == shape.cols && shape.var == RFA_VAR_ONE,
+           "table to add");
+    struct rfa_step *s = append(b, &out, RFA_OP_ADD, "add", x, RFA_NONE, shape);
+    if (s)
+        s->w = table;
+    return out;
+}
+
+int rfa_step_act(struct rfa_build *b, int x, enum rfa_act act, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape), "activation");
+    struct rfa_step *s = append(b, &out, RFA_OP_ACT, "act", x, RFA_NONE, shape);
+    if (s)
+        s->p.act = act;
+    return out;
+}
+
+int rfa_step_mix(struct rfa_build *b, int x, int y, float divisor, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape) && equal(rfa_build_shape(b, y), shape), "mix");
+    struct rfa_step *s = append(b, &out, RFA_OP_MIX, "mix", x, y, shape);
+    if (s)
+        s->p.mix.divisor = divisor;
+    return out;
+}
+
+int rfa_step_mean(struct rfa_build *b, int x, size_t count, enum rfa_var var, size_t step, size_t base, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, x);
+    demand(b, in.cols == shape.cols && in.var == var && shape.var == RFA_VAR_ONE && count * shape.rows == in.rows, "mean");
+    struct rfa_step *s = append(b, &out, RFA_OP_MEAN, "mean", x, RFA_NONE, shape);
+    if (s) {
+        s->p.mean.count = count;
+        s->p.mean.var = var;
+        s->p.mean.step = step;
+        s->p.mean.base = base;
+    }
+    return out;
+}
+
+/* ------------------------------------------------------------------ attention */
+
+static bool int8_attention(const struct rfa_build *b, const struct rfa_attend *a)
+{
+    const struct rfa_tensor *k = &b->graph->tensor[a->k];
+    return k->producer != RFA_NONE && b->graph->step[k->producer].w.type == RFA_TYPE_I8 && k->shape.rows >= INT8_KEYS && !a->causal;
+}
+
+int rfa_step_attention(struct rfa_build *b, struct rfa_attend a, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape q = rfa_build_shape(b, a.q), k = rfa_build_shape(b, a.k), v = rfa_build_shape(b, a.v);
+    demand(b, a.heads > 0 && shape.cols % a.heads == 0, "number of heads");
+    demand(b, q.rows == shape.rows && q.var == shape.var && k.rows == v.rows && k.var == v.var, "attention rows");
+    demand(b, k.var == q.var || q.var == RFA_VAR_ONE || k.var == RFA_VAR_ONE, "attention sequences");
+    demand(b, a.q_first + shape.cols <= q.cols && a.k_first + shape.cols <= k.cols && a.v_first + shape.cols <= v.cols, "attention columns");
+    use(b, a.k);
+    struct rfa_step *s = append(b, &out, RFA_OP_ATTENTION, "attention", a.q, a.v, shape);
+    if (s) {
+        s->in[2] = a.k;
+        s->p.attention.heads = a.heads;
+        s->p.attention.dim = shape.cols / a.heads;
+        s->p.attention.q_first = a.q_first;
+        s->p.attention.k_first = a.k_first;
+        s->p.attention.v_first = a.v_first;
+        s->p.attention.causal = a.causal;
+        s->p.attention.int8 = int8_attention(b, &a);
+    }
+    return out;
+}
+
+/* ------------------------------------------------------------------ maps */
+
+int rfa_step_channels_last(struct rfa_build *b, int pixels, size_t channels, size_t height, size_t width)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, pixels);
+    demand(b, in.rows == channels * height && in.cols == width, "planar image");
+    append(b, &out, RFA_OP_CHANNELS_LAST, "pixels", pixels, RFA_NONE, rfa_shape(height * width, channels, RFA_VAR_ONE));
+    return out;
+}
+
+struct rfa_map rfa_step_conv(struct rfa_build *b, struct rfa_map x, const char *name, size_t out, size_t kernel, size_t stride, bool relu,
+                             int residual)
+{
+    size_t pad = kernel / 2;
+    struct rfa_map y = {0, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1, out};
+    struct rfa_shape shape = rfa_shape(y.height * y.width, out, RFA_VAR_ONE);
+    struct rfa_weight w = rfa_build_matrix(b, name, out, kernel * kernel * x.channels, true);
+    demand(b, residual == RFA_NONE || equal(rfa_build_shape(b, residual), shape), "convolution's residual");
+    int in = w.type == RFA_TYPE_I8 ? quantized(b, x.tensor, RFA_TENSOR_Q8_MAP) : x.tensor;
+    struct rfa_step *s = append(b, &y.tensor, RFA_OP_CONV, name, in, residual, shape);
+    if (s) {
+        s->w = w;
+        s->p.conv.height = x.height;
+        s->p.conv.width = x.width;
+        s->p.conv.channels = x.channels;
+        s->p.conv.kernel = kernel;
+        s->p.conv.stride = stride;
+        s->p.conv.pad = pad;
+        s->p.conv.out_height = y.height;
+        s->p.conv.out_width = y.width;
+        s->p.conv.relu = relu;
+    }
+    return y;
+}
+
+struct rfa_map rfa_step_max_pool(struct rfa_build *b, struct rfa_map x)
+{
+    struct rfa_map y = {0, (x.height - 1) / 2 + 1, (x.width - 1) / 2 + 1, x.channels};
+    struct rfa_step *s = append(b, &y.tensor, RFA_OP_MAX_POOL, "max_pool", x.tensor, RFA_NONE,
+                                rfa_shape(y.height * y.width, x.channels, RFA_VAR_ONE));
+    if (s) {
+        s->p.conv.height = x.height;
+        s->p.conv.width = x.width;
+        s->p.conv.channels = x.channels;
+        s->p.conv.out_height = y.height;
+        s->p.conv.out_width = y.width;
+    }
+    return y;
+}
+
+/* ------------------------------------------------------------------ head */
+
+int rfa_step_detections(struct rfa_build *b, int logits, int boxes, uint32_t person, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape l = rfa_build_shape(b, logits), x = rfa_build_shape(b, boxes);
+    demand(b, l.rows == shape.rows && x.rows == shape.rows && x.cols == 4 && person < l.cols, "detections");
+    struct rfa_weight w = rfa_build_matrix(b, "proj", shape.cols, 4, true);
+    demand(b, w.type == RFA_TYPE_F32, "type of the box projection (F32)");
+    struct rfa_step *s = append(b, &out, RFA_OP_DETECTIONS, "proj", logits, boxes, shape);
+    if (s) {
+        s->w = w;
+        s->p.detections.person = person;
+        s->p.detections.classes = (uint32_t)l.cols;
+    }
+    return out;
+}
+
+void rfa_step_store(struct rfa_build *b, int x, int clip, size_t tokens, size_t frames)
+{
+    struct rfa_shape in = rfa_build_shape(b, x), ring = rfa_build_shape(b, clip);
+    demand(b, in.rows == tokens && in.var == RFA_VAR_FRAMES && ring.rows == tokens * frames && ring.cols == in.cols, "clip");
+    use(b, x);
+    struct rfa_step *s = rfa_build_add_step(b, RFA_OP_STORE, "store");
+    if (s) {
+        s->in[0] = x;
+        s->out[0] = clip;
+        s->p.clip.tokens = tokens;
+        s->p.clip.frames = frames;
+    }
+}
+
+int rfa_step_unit(struct rfa_build *b, int x, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape), "unit rows");
+    append(b, &out, RFA_OP_UNIT, "unit", x, RFA_NONE, shape);
+    return out;
+}
+
+int rfa_step_retrieve(struct rfa_build *b, int *margin, int query, int tokens, size_t per_frame, size_t frames, struct rfa_shape shape)
+{
+    struct rfa_shape q = rfa_build_shape(b, query), t = rfa_build_shape(b, tokens);
+    demand(b, q.rows == shape.rows && q.var == shape.var && shape.cols == frames && t.rows == per_frame * frames && t.cols == q.cols,
+           "retrieval");
+    int index = rfa_build_add_tensor(b, RFA_TENSOR_I32, shape);
+    struct rfa_step *s = append(b, margin, RFA_OP_RETRIEVE, "retrieve", query, tokens, shape);
+    if (s) {
+        s->out[0] = index;
+        s->out[1] = *margin;
+        s->p.clip.tokens = per_frame;
+        s->p.clip.frames = frames;
+        use(b, index);
+        use(b, *margin);
+    }
+    return index;
+}
+
+int rfa_step_gather(struct rfa_build *b, int index, int rows, size_t per_frame, size_t frames, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape i = rfa_build_shape(b, index), r = rfa_build_shape(b, rows);
+    demand(b, i.cols == frames && shape.rows == i.rows * frames && shape.var == i.var && r.rows == per_frame * frames && r.cols == shape.cols,
+           "gathered rows");
+    struct rfa_step *s = append(b, &out, RFA_OP_GATHER, "gather", index, rows, shape);
+    if (s) {
+        s->p.clip.tokens = per_frame;
+        s->p.clip.frames = frames;
+    }
+    return out;
+}
+
+int rfa_step_conv1d(struct rfa_build *b, int x, const char *name, size_t taps, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, x);
+    demand(b, in.rows == shape.rows && in.var == shape.var && in.cols >= shape.cols, "causal convolution");
+    struct rfa_weight w = rfa_build_panels(b, name, (shape.cols + 15) / 16, taps, true);
+    w.bias = rfa_build_vector(b, name, ".bias", shape.cols);
+    struct rfa_step *s = append(b, &out, RFA_OP_CONV1D, name, x, RFA_NONE, shape);
+    if (s) {
+        s->w = w;
+        s->p.mamba.taps = taps;
+    }
+    return out;
+}
+
+int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t rank, size_t states, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, delta), shape) && equal(rfa_build_shape(b, u), shape), "scan's inputs");
+    demand(b, rfa_build_shape(b, dbc).cols == rank + 2 * states && rfa_build_shape(b, xz).cols == 2 * shape.cols, "scan's projections");
+    struct rfa_weight a = rfa_build_panels(b, "a", (shape.cols + 15) / 16, states, false);
+    const float *d = rfa_build_vector(b, "d", "", shape.cols);
+    use(b, dbc);
+    use(b, xz);
+    struct rfa_step *s = append(b, &out, RFA_OP_SCAN, "scan", delta, u, shape);
+    if (s) {
+        s->in[2] = dbc;
+        s->in[3] = xz;
+        s->w = a;
+        s->w.bias = d;
+        s->p.mamba.rank = rank;
+        s->p.mamba.states = states;
+    }
+    return out;
+}
+
+/* ------------------------------------------------------------------ finish */
+
+/* A float result that only int8 products read is not written at all. */
+static void drop_unwanted(struct rfa_graph *g)
+{
+    for (int i = 0; i < g->step_count; i++) {
+        struct rfa_step *s = &g->step[i];
+        if (s->out[1] != RFA_NONE && s->out[0] != RFA_NONE && !g->tensor[s->out[0]].wanted)
+            s->out[0] = RFA_NONE;
+    }
+}
+
+static void find_last_uses(struct rfa_graph *g)
+{
+    for (int i = 0; i < g->step_count; i++)
+        for (int j = 0; j < RFA_STEP_INPUTS; j++)
+            if (g->step[i].in[j] != RFA_NONE)
+                g->tensor[g->step[i].in[j]].last_use = i;
+    for (int i = 0; i < g->trace_count; i++)
+        if (g->tensor[g->trace[i].tensor].last_use < g->trace[i].step)
+            g->tensor[g->trace[i].tensor].last_use = g->trace[i].step;
+}
+
+void rfa_build_finish(struct rfa_build *b)
+{
+    if (b->status != RFA_OK)
+        return;
+    b->graph->stage_begin[RFA_STAGE_COUNT] = b->graph->step_count;
+    drop_unwanted(b->graph);
+    find_last_uses(b->graph);
+    for (int i = 0; i < b->graph->tensor_count; i++)
+        if (b->graph->tensor[i].last_use == RFA_NONE)
+            b->graph->tensor[i].last_use = b->graph->tensor[i].producer == RFA_NONE ? 0 : b->graph->tensor[i].producer;
+}

@@ -1,0 +1,49 @@
+/* The op table: how each op is computed on the CPU, and the scratch it needs. */
+#ifndef RFA_OPS_H
+#define RFA_OPS_H
+
+#include "session.h"
+
+struct rfa_op_entry {
+    const char *name;
+    /* Bytes of scratch a thread needs at the largest size; NULL: none. */
+    size_t (*scratch)(const struct rfa_session *s, const struct rfa_step *step);
+    void (*run)(const struct rfa_session *s, const struct rfa_step *step);
+    /* Multiply-accumulates at the current sizes, for reports; NULL: not counted. */
+    double (*macs)(const struct rfa_session *s, const struct rfa_step *step);
+};
+
+extern const struct rfa_op_entry rfa_ops[RFA_OP_COUNT];
+
+/* ops_linear.c */
+size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step);
+double rfa_linear_macs(const struct rfa_session *s, const struct rfa_step *step);
+
+/* A float product with any float weight type: rows of dst = act(a w^T + bias) + residual; F16 weights pass through `scratch`
+ * of rfa_float_product_scratch bytes. */
+size_t rfa_float_product_scratch(const struct rfa_weight *w);
+void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, struct rfa_gemm_f32_args args, void *scratch);
+
+/* ops_conv.c */
+size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step);
+double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_max_pool_run(const struct rfa_session *s, const struct rfa_step *step);
+
+/* ops_attention.c */
+size_t rfa_attention_step_scratch(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_attention_run(const struct rfa_session *s, const struct rfa_step *step);
+double rfa_attention_macs(const struct rfa_session *s, const struct rfa_step *step);
+
+/* ops_head.c */
+void rfa_detections_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_store_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_unit_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_retrieve_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_gather_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_conv1d_run(const struct rfa_session *s, const struct rfa_step *step);
+size_t rfa_scan_step_scratch(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_scan_run(const struct rfa_session *s, const struct rfa_step *step);
+
+#endif

@@ -1,0 +1,216 @@
+/* Matrix products: how a step's rows and outputs are split into tasks. Every split gives the same bits; only speed depends on it. */
+#include "ops.h"
+
+#include "quant.h"
+
+/* Activation bytes that one task rereads while weights stream past: they should stay in a core's second-level cache. */
+enum { A_BLOCK_BYTES = 1 << 20, FLOAT_ROWS = 128, FLOAT_OUTPUTS = 16, TASKS_A_THREAD = 4 };
+
+struct product {
+    const struct rfa_session *s;
+    const struct rfa_step *step;
+    size_t rows, outputs;           /* of the whole product */
+    size_t row_block, output_block; /* of a task */
+    size_t output_blocks;
+};
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ------------------------------------------------------------------ float */
+
+size_t rfa_float_product_scratch(const struct rfa_weight *w)
+{
+    return w->type == RFA_TYPE_F16 ? FLOAT_OUTPUTS * w->k * sizeof(float) : 0;
+}
+
+void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, struct rfa_gemm_f32_args args, void *scratch)
+{
+    args.w_stride = w->k;
+    if (w->type == RFA_TYPE_F32) {
+        k->gemm_f32(&args);
+        return;
+    }
+    const uint16_t *half = (const uint16_t *)(const void *)args.w;
+    size_t n = args.n;
+    for (size_t i = 0; i < n; i += args.n) {
+        args.n = smaller(FLOAT_OUTPUTS, n - i);
+        k->f16_to_f32(scratch, half + i * w->k, args.n * w->k);
+        args.w = scratch;
+        k->gemm_f32(&args);
+        args.dst += args.n;
+        args.bias = args.bias ? args.bias + args.n : NULL;
+        args.residual = args.residual ? args.residual + args.n : NULL;
+    }
+}
+
+static void float_task(void *context, size_t task, int thread)
+{
+    const struct product *p = context;
+    const struct rfa_step *step = p->step;
+    const struct rfa_weight *w = &step->w;
+    size_t m = task / p->output_blocks * p->row_block, n = task % p->output_blocks * p->output_block;
+    size_t stride = rfa_cols(p->s, step->in[0]);
+    const float *residual = rfa_data(p->s, step->in[1]);
+    struct rfa_gemm_f32_args args = {
+        .dst = (float *)rfa_data(p->s, step->out[0]) + m * p->outputs + n,
+        .dst_stride = p->outputs,
+        .a = (const float *)rfa_data(p->s, step->in[0]) + m * stride + step->p.linear.first,
+        .a_stride = stride,
+        .w = (const float *)(const void *)((const char *)w->data + n * w->k * rfa_type_bytes(w->type)),
+        .bias = w->bias ? w->bias + n : NULL,
+        .residual = residual ? residual + m * p->outputs + n : NULL,
+        .residual_stride = p->outputs,
+        .m = smaller(p->row_block, p->rows - m),
+        .n = smaller(p->output_block, p->outputs - n),
+        .k = w->k,
+        .act = step->p.linear.act,
+    };
+    rfa_float_product(&p->s->kernels, w, args, rfa_scratch(p->s, step, thread));
+}
+
+static void run_float(struct product *p)
+{
+    p->row_block = smaller(p->rows, FLOAT_ROWS);
+    size_t row_blocks = divide_up(p->rows, p->row_block);
+    size_t wanted = divide_up((size_t)p->s->team.threads * TASKS_A_THREAD, row_blocks);
+    p->output_block = rfa_round_up(divide_up(p->outputs, wanted), FLOAT_OUTPUTS);
+    p->output_blocks = divide_up(p->outputs, p->output_block);
+    rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, float_task, p);
+}
+
+/* ------------------------------------------------------------------ int8 */
+
+static struct rfa_gemm_s8_args int8_args(const struct product *p, size_t m, size_t n, void *scratch)
+{
+    const struct rfa_step *step = p->step;
+    const struct rfa_weight *w = &step->w;
+    size_t a_stride = rfa_row_bytes(w->k), lines = divide_up(w->k, RFA_PANEL_K);
+    const float *residual = rfa_data(p->s, step->in[1]);
+    return (struct rfa_gemm_s8_args){
+        .dst_stride = p->outputs,
+        .a = (const int8_t *)rfa_data(p->s, step->in[0]) + m * a_stride,
+        .a_stride = a_stride,
+        .a_scale = rfa_scales(p->s, step->in[0]) + m,
+        .a_scale_step = 1,
+        .w = (const int8_t *)w->data + n * lines * RFA_PANEL_K,
+        .w_scale = w->scale + n,
+        .w_sum = w->sum + n,
+        .bias = w->bias ? w->bias + n : NULL,
+        .residual = residual ? residual + m * p->outputs + n : NULL,
+        .residual_stride = p->outputs,
+        .m = smaller(p->row_block, p->rows - m),
+        .n = smaller(p->output_block, p->outputs - n),
+        .k = w->k,
+        .act = step->p.linear.act,
+        .scratch = scratch,
+    };
+}
+
+static void int8_task(void *context, size_t task, int thread)
+{
+    const struct product *p = context;
+    size_t m = task / p->output_blocks * p->row_block, n = task % p->output_blocks * p->output_block;
+    struct rfa_gemm_s8_args args = int8_args(p, m, n, rfa_scratch(p->s, p->step, thread));
+    args.dst = (float *)rfa_data(p->s, p->step->out[0]) + m * p->outputs + n;
+    p->s->kernels.gemm_s8->run(&args);
+}
+
+static void run_int8(struct product *p)
+{
+    const struct rfa_gemm_s8 *gemm = p->s->kernels.gemm_s8;
+    size_t fitting = A_BLOCK_BYTES / rfa_row_bytes(p->step->w.k);
+    size_t row_blocks = divide_up(p->rows, fitting > gemm->mr ? fitting : gemm->mr);
+    p->row_block = rfa_round_up(divide_up(p->rows, row_blocks), gemm->mr);
+    row_blocks = divide_up(p->rows, p->row_block);
+    size_t threads = (size_t)p->s->team.threads;
+    size_t wanted = threads == 1 ? 1 : divide_up(threads * TASKS_A_THREAD, row_blocks);
+    p->output_block = rfa_round_up(divide_up(p->outputs, wanted), RFA_LINE);
+    p->output_blocks = divide_up(p->outputs, p->output_block);
+    rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, int8_task, p);
+}
+
+/* All outputs of a block of rows, so that the rows can be quantised while they are in cache. */
+static void fused_task(void *context, size_t task, int thread)
+{
+    const struct product *p = context;
+    const struct rfa_kernels *k = &p->s->kernels;
+    size_t m = task * p->row_block, row_bytes = rfa_row_bytes(p->outputs);
+    unsigned char *scratch = rfa_scratch(p->s, p->step, thread);
+    float *rows = rfa_data(p->s, p->step->out[0]);
+    if (rows) {
+        rows += m * p->outputs;
+    } else {
+        rows = (float *)(void *)scratch;
+        scratch += rfa_round_up(p->row_block * p->outputs * sizeof(float), 64);
+    }
+    struct rfa_gemm_s8_args args = int8_args(p, m, 0, scratch);
+    args.dst = rows;
+    k->gemm_s8->run(&args);
+    int8_t *q = (int8_t *)rfa_data(p->s, p->step->out[1]) + m * row_bytes;
+    float *scale = rfa_scales(p->s, p->step->out[1]) + m;
+    for (size_t i = 0; i < args.m; i++)
+        scale[i] = k->quantize_row(q + i * row_bytes, rows + i * p->outputs, p->outputs, k->gemm_s8->a_xor);
+}
+
+static size_t fused_rows(const struct rfa_session *s, size_t rows)
+{
+    size_t threads = (size_t)s->team.threads, mc = s->kernels.gemm_s8->mc;
+    size_t blocks = rfa_round_up(divide_up(rows, mc), threads);
+    return rfa_round_up(divide_up(rows, blocks), s->kernels.gemm_s8->mr);
+}
+
+static void run_fused(struct product *p)
+{
+    p->row_block = fused_rows(p->s, p->rows);
+    p->output_block = p->outputs;
+    p->output_blocks = 1;
+    rfa_parallel_for(&p->s->team, divide_up(p->rows, p->row_block), fused_task, p);
+}
+
+/* ------------------------------------------------------------------ op */
+
+static bool is_fused(const struct rfa_step *step)
+{
+    return step->out[1] != RFA_NONE;
+}
+
+size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *step)
+{
+    const struct rfa_weight *w = &step->w;
+    if (w->type != RFA_TYPE_I8)
+        return rfa_float_product_scratch(w);
+    size_t rows = rfa_max_rows(s, step->in[0]);
+    size_t bytes = s->kernels.gemm_s8->scratch_bytes(rows, w->n, w->k);
+    if (!is_fused(step) || step->out[0] != RFA_NONE)
+        return bytes;
+    /* Fewer rows than the maximum may be split into larger blocks. */
+    const struct rfa_shape *shape = &rfa_tensor(s, step->in[0])->shape;
+    size_t block = 0;
+    for (size_t i = 1; i <= s->max_rows[shape->var]; i++)
+        block = fused_rows(s, i * shape->rows) > block ? fused_rows(s, i * shape->rows) : block;
+    return rfa_round_up(bytes, 64) + rfa_round_up(block * w->n * sizeof(float), 64);
+}
+
+void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step)
+{
+    struct product p = {.s = s, .step = step, .rows = rfa_rows(s, step->in[0]), .outputs = step->w.n};
+    if (step->w.type != RFA_TYPE_I8)
+        run_float(&p);
+    else if (is_fused(step))
+        run_fused(&p);
+    else
+        run_int8(&p);
+}
+
+double rfa_linear_macs(const struct rfa_session *s, const struct rfa_step *step)
+{
+    return (double)rfa_rows(s, step->in[0]) * (double)step->w.n * (double)step->w.k;
+}

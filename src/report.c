@@ -1,0 +1,137 @@
+/* What a session will do and did, in numbers: the plan, the steps, the tiers. */
+#include <string.h>
+
+#include "ops.h"
+
+const char *rfa_stage_name(int stage)
+{
+    static const char *const name[RFA_STAGE_COUNT] = {"vision", "scene", "text", "answer"};
+    return stage >= 0 && stage < RFA_STAGE_COUNT ? name[stage] : NULL;
+}
+
+/* ------------------------------------------------------------------ tiers */
+
+struct tier {
+    const char *name;
+    uint32_t bits; /* this tier and all below it */
+};
+
+/* Slowest first within an architecture. */
+static const struct tier tiers[] = {
+    {"c", 0},
+    {"avx2", RFA_CPU_AVX2},
+    {"avx512", RFA_CPU_AVX2 | RFA_CPU_AVX512},
+    {"avx512vnni", RFA_CPU_AVX2 | RFA_CPU_AVX512 | RFA_CPU_VNNI},
+    {"amx", RFA_CPU_AVX2 | RFA_CPU_AVX512 | RFA_CPU_VNNI | RFA_CPU_AMX},
+    {"neon", RFA_CPU_NEON},
+    {"dotprod", RFA_CPU_NEON | RFA_CPU_DOTPROD},
+    {"i8mm", RFA_CPU_NEON | RFA_CPU_DOTPROD | RFA_CPU_I8MM},
+};
+
+enum { TIERS = sizeof tiers / sizeof tiers[0] };
+
+enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tier)
+{
+    *mask = UINT32_MAX;
+    if (strcmp(tier, "auto") == 0)
+        return RFA_OK;
+    for (int i = 0; i < TIERS; i++)
+        if (strcmp(tier, tiers[i].name) == 0) {
+            *mask = tiers[i].bits;
+            return RFA_OK;
+        }
+    return RFA_ERR_ARG;
+}
+
+const char *rfa_cpu_tier(uint32_t mask)
+{
+    uint32_t bits = rfa_cpu_detect() & mask;
+    const char *best = tiers[0].name;
+    for (int i = 1; i < TIERS; i++)
+        if ((bits & tiers[i].bits) == tiers[i].bits)
+            best = tiers[i].name;
+    return best;
+}
+
+/* ------------------------------------------------------------------ plan */
+
+static const char *block_stage(const struct rfa_graph *g, const struct rfa_block *b)
+{
+    return rfa_stage_name((int)g->step[b->first].stage);
+}
+
+static size_t live_bytes(const rfa_session *s, int step)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < s->block_count; i++)
+        if (s->block[i].first <= step && step <= s->block[i].last)
+            bytes += s->block[i].bytes;
+    return bytes;
+}
+
+enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *s)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    *plan = (struct rfa_plan_info){.session_bytes = s->total_bytes,
+                                   .arena_bytes = s->arena_bytes,
+                                   .lower_bound = rfa_plan_lower_bound(s->block, s->block_count, g->step_count),
+                                   .steps = g->step_count,
+                                   .blocks = s->block_count};
+    for (int i = 0; i < s->block_count; i++)
+        plan->unshared_bytes += s->block[i].bytes;
+    for (int i = 0; i < g->step_count; i++) {
+        size_t live = live_bytes(s, i), *peak = &plan->stage_peak[g->step[i].stage];
+        *peak = live > *peak ? live : *peak;
+    }
+    return RFA_OK;
+}
+
+static size_t weight_bytes(const struct rfa_weight *w)
+{
+    if (!w->data)
+        return 0;
+    size_t n = w->type == RFA_TYPE_I8 ? rfa_round_up(w->n, 16) : w->n, k = w->type == RFA_TYPE_I8 ? rfa_round_up(w->k, 4) : w->k;
+    return n * k * rfa_type_bytes(w->type) + (w->scale ? n * 8 : 0) + (w->bias ? n * 4 : 0);
+}
+
+enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *s, int i)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    if (i < 0 || i >= g->step_count)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "step %d does not exist; the model has %d", i, g->step_count);
+    const struct rfa_step *step = &g->step[i];
+    int out = step->out[0] != RFA_NONE ? step->out[0] : step->out[1];
+    /* Weights are read once for the classes of tables that a step looks rows up in: only its own rows count there. */
+    bool table = step->op == RFA_OP_EMBED;
+    *info = (struct rfa_step_info){.stage = rfa_stage_name((int)step->stage),
+                                   .op = rfa_ops[step->op].name,
+                                   .name = step->name,
+                                   .rows = rfa_max_rows(s, out),
+                                   .cols = rfa_cols(s, out),
+                                   .macs = rfa_ops[step->op].macs ? rfa_ops[step->op].macs(s, step) : 0,
+                                   .weight_bytes = table ? 0 : weight_bytes(&step->w) + weight_bytes(&step->w2),
+                                   .seconds = s->seconds[i]};
+    info->arena_bytes = live_bytes(s, i);
+    return RFA_OK;
+}
+
+enum rfa_status rfa_session_block(struct rfa_block_info *info, const rfa_session *s, int i)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    if (i < 0 || i >= s->block_count)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "block %d does not exist; the plan has %d", i, s->block_count);
+    const struct rfa_block *b = &s->block[i];
+    bool scratch = i >= g->tensor_count;
+    int step = scratch ? i - g->tensor_count : g->tensor[i].producer;
+    *info = (struct rfa_block_info){.stage = block_stage(g, b),
+                                    .name = step == RFA_NONE ? "input" : g->step[step].name,
+                                    .offset = b->offset,
+                                    .bytes = b->bytes,
+                                    .first_step = b->first,
+                                    .last_step = b->last,
+                                    .kept = !scratch && g->tensor[i].kept,
+                                    .scratch = scratch};
+    if (info->kept && step != RFA_NONE)
+        info->stage = rfa_stage_name((int)g->step[step].stage);
+    return RFA_OK;
+}

@@ -1,0 +1,297 @@
+/* A session: one block of the caller's memory, laid out once. After rfa_session_init nothing is allocated. */
+#include "session.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "alloc.h"
+#include "image.h"
+#include "ops.h"
+#include "quant.h"
+
+enum { ALIGN = 64, MAX_THREADS = 256 };
+
+/* ------------------------------------------------------------------ options */
+
+void rfa_options_default(struct rfa_options *options)
+{
+    *options = (struct rfa_options){.sizeof_options = sizeof *options,
+                                    .threads = 1,
+                                    .cpu_mask = UINT32_MAX,
+                                    .frame_group = 2,
+                                    .max_image_side = 4096,
+                                    .max_caption = 4096};
+}
+
+static enum rfa_status check_options(const struct rfa_model *model, const struct rfa_options *o)
+{
+    if (!model || !o || o->sizeof_options != sizeof *o)
+        return rfa_fail(o && o->sizeof_options == sizeof *o ? &o->log : NULL, RFA_ERR_ARG,
+                        "the model is NULL or the options do not come from rfa_options_default of this version; fix the call");
+    if (o->threads < 1 || o->threads > MAX_THREADS)
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.threads is %d; use 1 to %d", o->threads, MAX_THREADS);
+    if (o->frame_group < 1 || o->frame_group > model->config.frames)
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is %u; use 1 to %u, the model's frames", o->frame_group,
+                        model->config.frames);
+    if (o->max_image_side < 1 || o->max_image_side > 65536)
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_image_side is %d; use 1 to 65536", o->max_image_side);
+    if (o->max_caption < 1 || o->max_caption > (1u << 20))
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_caption is %zu; use 1 to %u bytes", o->max_caption, 1u << 20);
+    return RFA_OK;
+}
+
+/* ------------------------------------------------------------------ layout */
+
+/* Hands out consecutive aligned ranges; with base NULL it only measures. */
+struct carve {
+    unsigned char *base;
+    size_t used;
+};
+
+static void *carve(struct carve *c, size_t bytes)
+{
+    void *memory = c->base ? c->base + c->used : NULL;
+    c->used += rfa_round_up(bytes, ALIGN);
+    return memory;
+}
+
+static size_t row_bytes(const struct rfa_tensor *t)
+{
+    if (t->type == RFA_TENSOR_Q8 || t->type == RFA_TENSOR_Q8_MAP)
+        return rfa_row_bytes(t->shape.cols);
+    return t->shape.cols * sizeof(float);
+}
+
+static size_t tensor_bytes(const struct rfa_session *s, int id)
+{
+    const struct rfa_tensor *t = rfa_tensor(s, id);
+    size_t rows = rfa_max_rows(s, id);
+    size_t scales = t->type == RFA_TENSOR_Q8 ? rows : t->type == RFA_TENSOR_Q8_MAP ? 1 : 0;
+    return rfa_round_up(rows * row_bytes(t), ALIGN) + rfa_round_up(scales * sizeof(float), ALIGN);
+}
+
+float *rfa_scales(const struct rfa_session *s, int id)
+{
+    size_t rows = rfa_max_rows(s, id) * row_bytes(rfa_tensor(s, id));
+    return (float *)(void *)((unsigned char *)rfa_data(s, id) + rfa_round_up(rows, ALIGN));
+}
+
+void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread)
+{
+    const struct rfa_block *b = &s->block[s->model->graph.tensor_count + (step - s->model->graph.step)];
+    return s->arena + b->offset + b->bytes / (size_t)s->options.threads * (size_t)thread;
+}
+
+static bool is_result(const struct rfa_graph *g, int id)
+{
+    int producer = g->tensor[id].producer;
+    if (producer == RFA_NONE)
+        return true;
+    return g->step[producer].out[0] == id || g->step[producer].out[1] == id;
+}
+
+/* First step of the stage that reads an input: inputs are written just before it. */
+static int stage_start(const struct rfa_graph *g, int step)
+{
+    return g->stage_begin[g->step[step].stage];
+}
+
+static void tensor_block(const struct rfa_session *s, int id, struct rfa_block *b)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    const struct rfa_tensor *t = &g->tensor[id];
+    bool kept = t->kept;
+    *b = (struct rfa_block){.bytes = is_result(g, id) ? tensor_bytes(s, id) : 0,
+                            .first = kept ? 0 : t->producer == RFA_NONE ? stage_start(g, t->last_use) : t->producer,
+                            .last = kept ? g->step_count - 1 : t->last_use};
+}
+
+/* Image preparation runs before the first step of its stage, in that step's scratch; its result is alive by then. */
+static size_t input_scratch(const struct rfa_session *s, int step)
+{
+    const struct rfa_config *c = &s->model->config;
+    int side = s->options.max_image_side;
+    if (step == s->model->graph.stage_begin[RFA_STAGE_VISION])
+        return rfa_image_scratch_bytes(side, c->image_size, c->image_size);
+    if (step == s->model->graph.stage_begin[RFA_STAGE_SCENE])
+        return rfa_image_scratch_bytes(side, c->key_frame_size[0], c->key_frame_size[1]);
+    return 0;
+}
+
+static void scratch_block(const struct rfa_session *s, int i, struct rfa_block *b)
+{
+    const struct rfa_step *step = &s->model->graph.step[i];
+    size_t bytes = rfa_ops[step->op].scratch ? rfa_ops[step->op].scratch(s, step) : 0;
+    size_t input = input_scratch(s, i);
+    bytes = rfa_round_up(bytes > input ? bytes : input, ALIGN);
+    *b = (struct rfa_block){.bytes = bytes * (size_t)s->options.threads, .first = i, .last = i};
+}
+
+static void place(struct rfa_session *s)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    for (int i = 0; i < g->tensor_count; i++)
+        tensor_block(s, i, &s->block[i]);
+    for (int i = 0; i < g->step_count; i++)
+        scratch_block(s, i, &s->block[g->tensor_count + i]);
+    s->arena_bytes = rfa_plan_place(s->block, s->order, s->block_count);
+}
+
+/* Everything but the arena. */
+static void carve_fixed(struct carve *c, struct rfa_session *s)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    s->block_count = g->tensor_count + g->step_count;
+    carve(c, sizeof *s);
+    s->block = carve(c, (size_t)s->block_count * sizeof *s->block);
+    s->order = carve(c, (size_t)s->block_count * sizeof *s->order);
+    s->seconds = carve(c, (size_t)g->step_count * sizeof *s->seconds);
+    s->keywords = carve(c, s->options.max_caption);
+    s->sentence = carve(c, s->model->config.prompt.len + s->options.max_caption);
+    s->ids = carve(c, s->model->config.text_positions * sizeof *s->ids);
+}
+
+static struct rfa_session describe(const struct rfa_model *model, const struct rfa_options *options)
+{
+    const struct rfa_config *c = &model->config;
+    struct rfa_session s = {.model = model, .options = *options, .team = {options->threads}};
+    s.max_rows[RFA_VAR_ONE] = 1;
+    s.max_rows[RFA_VAR_FRAMES] = options->frame_group;
+    s.max_rows[RFA_VAR_SENTENCE] = c->text_positions;
+    s.max_rows[RFA_VAR_KEYWORD] = c->variant == RFA_VARIANT_REFATOMNET_PP ? c->keyword_limit : 1;
+    memcpy(s.rows, s.max_rows, sizeof s.rows);
+    rfa_kernels_init(&s.kernels, rfa_cpu_detect() & options->cpu_mask);
+    return s;
+}
+
+enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const struct rfa_options *options)
+{
+    RFA_TRY(check_options(model, options));
+    if (!bytes)
+        return rfa_fail(&options->log, RFA_ERR_ARG, "rfa_session_bytes: bytes is NULL; pass the address of a size_t");
+    struct rfa_session s = describe(model, options);
+    struct carve measure = {NULL, 0};
+    carve_fixed(&measure, &s);
+    s.block = rfa_alloc((size_t)s.block_count * sizeof *s.block);
+    s.order = rfa_alloc((size_t)s.block_count * sizeof *s.order);
+    enum rfa_status status = RFA_OK;
+    if (s.block && s.order) {
+        place(&s);
+        *bytes = measure.used + s.arena_bytes;
+    } else {
+        status = rfa_fail(&options->log, RFA_ERR_NOMEM, "no memory to plan %d blocks; close other programs", s.block_count);
+    }
+    rfa_free(s.block);
+    rfa_free(s.order);
+    return status;
+}
+
+enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, const struct rfa_options *options, void *memory,
+                                 size_t bytes)
+{
+    RFA_TRY(check_options(model, options));
+    if (!out || !memory || (uintptr_t)memory % ALIGN != 0)
+        return rfa_fail(&options->log, RFA_ERR_ARG, "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes",
+                        ALIGN);
+    *out = NULL;
+    struct rfa_session s = describe(model, options);
+    struct carve c = {memory, 0};
+    struct carve measure = {NULL, 0};
+    carve_fixed(&measure, &s);
+    if (bytes >= measure.used) {
+        carve_fixed(&c, &s);
+        place(&s);
+    }
+    if (bytes < measure.used || bytes - measure.used < s.arena_bytes) {
+        size_t need = 0;
+        RFA_TRY(rfa_session_bytes(&need, model, options));
+        return rfa_fail(&options->log, RFA_ERR_NOMEM, "the session needs %zu bytes, %zu were given; ask rfa_session_bytes", need, bytes);
+    }
+    s.arena = (unsigned char *)memory + c.used;
+    s.total_bytes = c.used + s.arena_bytes;
+    memset(s.seconds, 0, (size_t)model->graph.step_count * sizeof *s.seconds);
+    memset(s.arena, 0, s.arena_bytes);
+    *(struct rfa_session *)memory = s;
+    *out = memory;
+    return rfa_session_attach(*out);
+}
+
+enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model, const struct rfa_options *options)
+{
+    size_t bytes;
+    RFA_TRY(rfa_session_bytes(&bytes, model, options));
+    void *memory = rfa_alloc(bytes);
+    if (!memory)
+        return rfa_fail(&options->log, RFA_ERR_NOMEM, "no %zu bytes for a session; use a smaller frame_group or fewer threads", bytes);
+    enum rfa_status status = rfa_session_init(out, model, options, memory, bytes);
+    if (status == RFA_OK)
+        (*out)->owned = memory;
+    else
+        rfa_free(memory);
+    return status;
+}
+
+enum rfa_status rfa_session_attach(rfa_session *session)
+{
+    int granted = rfa_team_start(&session->team, session->options.threads);
+    if (granted < session->options.threads)
+        rfa_fail(&session->options.log, RFA_OK, "%d threads were asked for, %d are available", session->options.threads, granted);
+    return RFA_OK;
+}
+
+void rfa_session_end(rfa_session **session)
+{
+    if (!session || !*session)
+        return;
+    rfa_free((*session)->owned);
+    *session = NULL;
+}
+
+/* ------------------------------------------------------------------ running */
+
+static double now(void)
+{
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void emit(const struct rfa_session *s, const struct rfa_trace_point *p)
+{
+    size_t units = s->rows[p->var];
+    struct rfa_trace t = {.name = p->name,
+                          .element = rfa_tensor(s, p->tensor)->type == RFA_TENSOR_I32 ? RFA_ELEMENT_I32 : RFA_ELEMENT_F32,
+                          .rank = p->rank,
+                          .dim = {p->dim[0] * units, p->dim[1], p->dim[2]},
+                          .count = p->dim[0] * units,
+                          .repeat = 1,
+                          .data = rfa_data(s, p->tensor)};
+    if (p->var == RFA_VAR_FRAMES) {
+        t.dim[0] = p->dim[0] * s->model->config.frames;
+        t.first = s->slot;
+    }
+    if (rfa_rows(s, p->tensor) == 1 && p->rank == 2 && p->var == RFA_VAR_ONE && t.count > 1) {
+        t.repeat = t.count; /* identical rows are computed once */
+        t.count = 1;
+    }
+    s->options.trace(s->options.trace_user, &t);
+}
+
+static void emit_after(const struct rfa_session *s, int step)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    for (int i = 0; s->options.trace && i < g->trace_count; i++)
+        if (g->trace[i].step == step)
+            emit(s, &g->trace[i]);
+}
+
+void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    for (int i = g->stage_begin[stage]; i < g->stage_begin[stage + 1]; i++) {
+        double start = now();
+        rfa_ops[g->step[i].op].run(s, &g->step[i]);
+        s->seconds[i] = now() - start;
+        emit_after(s, i);
+    }
+}
