@@ -107,7 +107,7 @@ static const struct field plus_plus_fields[] = {
     FIELD(opt_layers, 1, MAX_LAYERS),
     FIELD(opt_vocab, 1, MAX_VOCAB + 1),
     FIELD(opt_positions, 2, MAX_POSITIONS),
-    FIELD(keyword_limit, 2, MAX_POSITIONS),
+    FIELD(keyword_limit, 2, RFA_MAX_KEYWORDS),
     FIELD(fusion_dim, 2, MAX_DIM),
     FIELD(fusion_heads, 1, MAX_HEADS),
     FIELD(mamba_state, 1, 256),

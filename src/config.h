@@ -32,6 +32,8 @@ struct rfa_preprocess {
     float mean[3], std[3]; /* per channel of the network input, after /255 */
 };
 
+enum { RFA_MAX_KEYWORDS = 1024 }; /* bound of keyword_limit */
+
 struct rfa_config {
     struct rfa_str name; /* refatom.name or general.name; "unnamed" without either */
     enum rfa_variant variant;

@@ -474,6 +474,7 @@ static const struct {
     {{.key = "refatom.keyword_limit", .value = 31},
      RFA_ERR_FORMAT,
      "refatom.keyword_limit (31) is too large for refatom.opt_positions"},
+    {{.key = "refatom.keyword_limit", .value = 1025}, RFA_ERR_FORMAT, "refatom.keyword_limit is 1025; 2 to 1024"},
     {{.key = "refatom.opt_vocab", .value = 100},
      RFA_ERR_FORMAT,
      "refatom.vocab (120) is too large for refatom.opt_vocab"},
