@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_ACTIONS = 10, MAX_LINES = 4, READABLE_WIDTH = 640 };
+enum { MAX_ACTIONS = 10, MAX_LINES = 4, READABLE_WIDTH = 640, MAX_ENLARGED_HEIGHT = 4096 };
 
 static const struct rfa_color ACCENT = {255, 190, 60, 255}, INK = {24, 22, 16, 255}, SHADE = {0, 0, 0, 150},
                               PAPER = {23, 25, 31, 255}, WHITE = {245, 246, 248, 255}, GREY = {150, 156, 168, 255},
@@ -53,17 +53,18 @@ static void wrap_caption(struct layout *l, const char *caption)
 
 static void measure(struct layout *l, const struct rfa_image *frame, const struct rfa_annotation *a)
 {
-    *l = (struct layout){.scale =
-                             frame->width < READABLE_WIDTH ? (READABLE_WIDTH + frame->width - 1) / frame->width : 1};
+    /* Enlarged to a readable width; slender frames get a wider canvas rather than an endless height. */
+    int wanted = (READABLE_WIDTH + frame->width - 1) / frame->width, possible = MAX_ENLARGED_HEIGHT / frame->height;
+    *l = (struct layout){.scale = wanted < possible ? wanted : possible > 1 ? possible : 1};
     l->width = frame->width * l->scale;
     l->height = frame->height * l->scale;
-    l->size = fmax(11, l->width * 0.0165);
+    l->total_width = l->width > READABLE_WIDTH ? l->width + l->width % 2 : READABLE_WIDTH;
+    l->size = fmax(11, l->total_width * 0.0165);
     l->pad = 1.4 * l->size;
     l->row = 2 * l->size;
     l->regular = (struct rfa_font){l->size, 0.13};
     l->bold = (struct rfa_font){l->size * 1.1, 0.17};
     l->small = (struct rfa_font){l->size * 0.8, 0.125};
-    l->total_width = l->width + l->width % 2;
     wrap_caption(l, a->caption);
     double panel = 0;
     if (l->lines || a->count || a->note)
