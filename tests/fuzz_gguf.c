@@ -8,6 +8,7 @@
 #include "../src/alloc.h"
 #include "../src/config.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,18 +126,41 @@ static uint8_t *load(const char *path, size_t *size)
     return data;
 }
 
+static int replay(const char *path)
+{
+    size_t size;
+    uint8_t *data = load(path, &size);
+    if (!data)
+        exit(1);
+    LLVMFuzzerTestOneInput(data, size);
+    free(data);
+    return 1;
+}
+
+/* All files of the folder, or the one file; returns how many. */
+static int replay_all(const char *path)
+{
+    int count = 0;
+    DIR *folder = opendir(path);
+    if (!folder)
+        return replay(path);
+    for (struct dirent *e; (e = readdir(folder)) != NULL;) {
+        char file[4096];
+        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
+        if (e->d_name[0] != '.')
+            count += replay(file);
+    }
+    closedir(folder);
+    return count;
+}
+
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        size_t size;
-        uint8_t *data = load(argv[i], &size);
-        if (!data)
-            return 1;
-        LLVMFuzzerTestOneInput(data, size);
-        free(data);
-    }
-    printf("fuzz_gguf: %d files replayed\n", argc - 1);
-    return 0;
+    int count = 0;
+    for (int i = 1; i < argc; i++)
+        count += replay_all(argv[i]);
+    printf("fuzz_gguf: %d files replayed\n", count);
+    return count > 0 ? 0 : 1;
 }
 
 #endif

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 struct temp_folder {
-    char path[64];
+    char path[256];
 };
 
 static inline void temp_folder_make(struct temp_folder *t)
 {
-    memset(t, 0, sizeof *t);
-    snprintf(t->path, sizeof t->path, "test-files-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    snprintf(t->path, sizeof t->path, "%s/refatom-test-XXXXXX", parent && strlen(parent) < 200 ? parent : "/tmp");
     if (!mkdtemp(t->path)) {
         perror("temp_folder.h");
         abort();
@@ -30,7 +30,7 @@ static inline void temp_folder_make(struct temp_folder *t)
 /* FOLDER/name; valid until eight others were asked for. */
 static inline const char *temp_path(const struct temp_folder *t, const char *name)
 {
-    static char paths[8][384];
+    static char paths[8][576];
     static int next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", t->path, name);
