@@ -14,7 +14,7 @@
 #include "unicode.h"
 
 #ifndef RFA_TEST_DATA
-#define RFA_TEST_DATA "tests/data"
+#define RFA_TEST_DATA "data" /* the tests run in their folder */
 #endif
 
 /* ------------------------------------------------------------------ helpers */
