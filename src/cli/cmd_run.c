@@ -5,13 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "draw_answer.h"
 #include "case.h"
 #include "cli.h"
-#include "draw.h"
-#include "media.h"
 #include "trace.h"
 
 enum { TOP = 5 };
+
+static const double WINDOW = 3.0; /* seconds around --at: the dataset's */
 
 struct job {
     const char *model_path, *video, *caption, *inputs, *at, *annotate, *trace_path, *repeat;
@@ -214,6 +215,30 @@ static void print_json(const struct run *r)
     printf("}\n");
 }
 
+/* Views of labels become strings for drawing; too long ones are cut. */
+static enum rfa_status annotate(const struct run *r)
+{
+    char text[TOP][96], note[160];
+    const char *labels[TOP];
+    float probabilities[TOP];
+    uint32_t top[TOP], count = top_actions(top, &r->result);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t length;
+        const char *label = rfa_model_label(&length, r->model, top[i]);
+        snprintf(text[i], sizeof text[i], "%.*s", (int)length, label ? label : "");
+        labels[i] = text[i];
+        probabilities[i] = r->result.probabilities[top[i]];
+    }
+    const char *slash = strrchr(r->job.video, '/');
+    snprintf(note, sizeof note, "%.100s at %.1f s", slash && slash[1] ? slash + 1 : r->job.video, r->clip->key_shown.seconds);
+    struct rfa_annotation answer = {.box = r->result.box, .caption = r->job.caption, .labels = labels, .probabilities = probabilities,
+                                    .count = (int)count, .note = note};
+    if (rfa_annotate_is_picture(r->job.annotate))
+        return rfa_annotate_picture(r->job.annotate, &r->clip->key, &answer, &r->options.log);
+    double start = r->job.at_seconds > WINDOW / 2 ? r->job.at_seconds - WINDOW / 2 : 0;
+    return rfa_annotate_video(r->job.annotate, r->job.video, start, r->job.at ? WINDOW : 0, &answer, &r->options.log);
+}
+
 static int run(int argc, char **argv)
 {
     struct run r = {.job = {.model_path = NULL}};
@@ -223,6 +248,8 @@ static int run(int argc, char **argv)
     if (!rfa_cli_session_options(&r.options, &r.job.session))
         return EXIT_USAGE;
     status = answer(&r) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
+    if (status == EXIT_DONE && r.job.annotate && annotate(&r) != RFA_OK)
+        status = EXIT_FAILED;
     if (status == EXIT_DONE && r.job.json)
         print_json(&r);
     else if (status == EXIT_DONE)

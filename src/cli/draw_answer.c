@@ -1,0 +1,78 @@
+#define _POSIX_C_SOURCE 200809L
+#include "draw_answer.h"
+
+#include <string.h>
+#include <strings.h>
+#include <stdio.h>
+
+#include "error.h"
+
+enum { JPEG_QUALITY = 92 };
+
+bool rfa_annotate_is_picture(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+}
+
+enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *key, const struct rfa_annotation *answer,
+                                     const struct rfa_log *log)
+{
+    struct rfa_picture picture;
+    RFA_TRY(rfa_media_annotate(&picture, key, answer, log));
+    struct rfa_image image = rfa_picture_image(&picture);
+    enum rfa_status status = rfa_media_write_jpeg(path, &image, JPEG_QUALITY, log);
+    rfa_picture_free(&picture);
+    return status;
+}
+
+struct copy {
+    struct rfa_media_stream *stream;
+    struct rfa_media_writer *writer;
+    struct rfa_stream_info info;
+};
+
+/* Annotates one frame and appends it; the first one opens the file, since only then is the size known. */
+static enum rfa_status append(struct copy *c, const char *path, const struct rfa_image *frame, const struct rfa_annotation *answer,
+                              const struct rfa_log *log)
+{
+    struct rfa_picture picture;
+    RFA_TRY(rfa_media_annotate(&picture, frame, answer, log));
+    struct rfa_image image = rfa_picture_image(&picture);
+    enum rfa_status status = RFA_OK;
+    if (!c->writer)
+        status = rfa_media_writer_open(&c->writer, path, image.width, image.height,
+                                       c->info.frames_per_second > 0 ? c->info.frames_per_second : 30, log);
+    if (status == RFA_OK)
+        status = rfa_media_writer_add(c->writer, &image);
+    rfa_picture_free(&picture);
+    return status;
+}
+
+static enum rfa_status copy_frames(struct copy *c, const char *path, double end, const struct rfa_annotation *answer,
+                                   const struct rfa_log *log)
+{
+    for (;;) {
+        struct rfa_image frame;
+        double seconds;
+        RFA_TRY(rfa_media_stream_next(c->stream, &frame, &seconds));
+        if (!frame.rgb || (end > 0 && seconds > end))
+            return RFA_OK;
+        RFA_TRY(append(c, path, &frame, answer, log));
+    }
+}
+
+enum rfa_status rfa_annotate_video(const char *path, const char *video, double start, double seconds,
+                                   const struct rfa_annotation *answer, const struct rfa_log *log)
+{
+    struct copy c = {.writer = NULL};
+    struct rfa_stream_options options = {.start_seconds = start};
+    RFA_TRY(rfa_media_stream_open(&c.stream, video, &options, log));
+    rfa_media_stream_describe(c.stream, &c.info);
+    enum rfa_status status = copy_frames(&c, path, seconds > 0 ? start + seconds : 0, answer, log);
+    enum rfa_status closed = rfa_media_writer_close(&c.writer);
+    rfa_media_stream_close(&c.stream);
+    if (status != RFA_OK)
+        remove(path);
+    return status != RFA_OK ? status : closed;
+}
