@@ -4,11 +4,11 @@
  *
  * VPMADDWD multiplies pairs of 16-bit values and adds each pair into 32 bits, exactly. (VPMADDUBSW on bytes would need
  * the signs moved from one factor to the other for every pair of vectors: as many instructions, on fewer ports.) Bytes
- * are widened into scratch, split by parity so that no lane has to cross: of the 4 values k of a 32-bit lane, "even"
- * holds k 0 and 2, "odd" 1 and 3.
+ * are widened into scratch as half lines: of the 4 values k of a 32-bit lane, the first half holds k 0 and 2, the
+ * second k 1 and 3.
  *
- *   for blocks of MC rows, NC outputs, KC inputs:     a16 [MC][even, odd][KC/2]     stays in L2
- *     for groups of 2 vectors of outputs:             w16 [KC/4][even, odd][COLS*2]  stays in L1
+ *   for blocks of MC rows, NC outputs, KC inputs:     a16 [MC][KC/4][half][2]       stays in L2
+ *     for groups of 2 vectors of outputs:             w16 [KC/4][half][COLS][2]     stays in L1
  *       for tiles of ROWS rows:                       sum [MC][NC] += 2 * ROWS accumulators
  */
 #ifndef RFA_GEMM_S8_X86_H
@@ -28,6 +28,8 @@ typedef __m512i vi;
 #define VI_MADD        _mm512_madd_epi16
 #define VI_LOAD(p)     _mm512_load_si512(p)
 #define VI_STORE(p, x) _mm512_store_si512(p, x)
+#define VI_WIDEN(p)    _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *)(p)))
+#define VI_SWAP(x)     _mm512_shufflehi_epi16(_mm512_shufflelo_epi16(x, 0xd8), 0xd8)
 #define VI_SLL16       _mm512_slli_epi16
 #define VI_SRA16       _mm512_srai_epi16
 #else
@@ -38,6 +40,8 @@ typedef __m256i vi;
 #define VI_MADD        _mm256_madd_epi16
 #define VI_LOAD(p)     _mm256_load_si256((const __m256i *)(p))
 #define VI_STORE(p, x) _mm256_store_si256((__m256i *)(p), x)
+#define VI_WIDEN(p)    _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(p)))
+#define VI_SWAP(x)     _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(x, 0xd8), 0xd8)
 #define VI_SLL16       _mm256_slli_epi16
 #define VI_SRA16       _mm256_srai_epi16
 #endif
@@ -63,16 +67,6 @@ struct block {
     size_t m, n, line, rows, cols, lines;
 };
 
-INLINE vi even(vi x)
-{
-    return VI_SRA16(VI_SLL16(x, 8), 8);
-}
-
-INLINE vi odd(vi x)
-{
-    return VI_SRA16(x, 8);
-}
-
 /* Padding up to the next 64 inputs is widened as well; it is zero and no line reads it. */
 static void widen_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, const struct block *b)
 {
@@ -80,11 +74,8 @@ static void widen_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, cons
     for (size_t i = 0; i < b->rows; i++) {
         const int8_t *a = g->a + (b->m + i) * g->a_stride + b->line * RFA_PANEL_K;
         int16_t *a16 = x->a16 + i * KC;
-        for (size_t j = 0; j < bytes; j += V_BYTES) {
-            vi both = VI_LOAD(a + j);
-            VI_STORE(a16 + j / 2, even(both));
-            VI_STORE(a16 + KC / 2 + j / 2, odd(both));
-        }
+        for (size_t j = 0; j < bytes; j += V_BYTES / 2)
+            VI_STORE(a16 + j, VI_SWAP(VI_WIDEN(a + j))); /* k 0 2 1 3 */
     }
 }
 
@@ -97,9 +88,9 @@ static void widen_panels(struct scratch *x, const struct rfa_gemm_s8_args *g, co
         size_t panel = (n + j) / RFA_PANEL_N < last ? (n + j) / RFA_PANEL_N : last;
         const int8_t *w = g->w + (panel * panel_lines + b->line) * RFA_LINE + (n + j) % RFA_PANEL_N * RFA_PANEL_K;
         for (size_t line = 0; line < b->lines; line++) {
-            vi both = VI_LOAD(w + line * RFA_LINE);
-            VI_STORE(x->w16 + line * 4 * COLS + j * 2, even(both));
-            VI_STORE(x->w16 + line * 4 * COLS + (j + COLS) * 2, odd(both));
+            vi four = VI_LOAD(w + line * RFA_LINE);
+            VI_STORE(x->w16 + line * 4 * COLS + j * 2, VI_SRA16(VI_SLL16(four, 8), 8));
+            VI_STORE(x->w16 + line * 4 * COLS + (j + COLS) * 2, VI_SRA16(four, 8));
         }
     }
 }
@@ -139,12 +130,9 @@ INLINE void product(int32_t *sum, const int16_t *a16, const int16_t *w16, size_t
     struct pair r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
     if (add)
         EACH_ROW(LOAD);
-    for (size_t line = 0; line < lines; line++) {
-        const int16_t *a = a16 + line * 2;
-        struct pair w = load_pair(w16 + line * 4 * COLS);
-        EACH_ROW(MULTIPLY);
-        a += KC / 2;
-        w = load_pair(w16 + line * 4 * COLS + 2 * COLS);
+    for (size_t half = 0; half < 2 * lines; half++) {
+        const int16_t *a = a16 + half * 2;
+        const struct pair w = load_pair(w16 + half * 2 * COLS);
         EACH_ROW(MULTIPLY);
     }
     EACH_ROW(STORE);
