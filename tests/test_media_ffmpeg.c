@@ -1,0 +1,291 @@
+/* The frames that we sample are, byte for byte, those that the ffmpeg program extracts. Skipped where that program is
+ * missing. */
+#include "temp_folder.h"
+#include "media_clip.h"
+#include "jpeg.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+/* A film from the program's generator of test pictures, then what makes it special. */
+struct film {
+    const char *name;
+    const char *source; /* of the filter testsrc2 */
+    const char *options;
+};
+
+#define X264 "-c:v libx264 -preset ultrafast "
+
+static const struct film films[] = {
+    {"b_frames.mp4", "size=96x64:rate=30:duration=2", "-c:v libx264 -bf 3 -g 12 -pix_fmt yuv420p"},
+    {"open_gop.ts", "size=96x64:rate=30:duration=2",
+     "-c:v libx264 -bf 3 -x264-params open-gop=1:keyint=12 -pix_fmt yuv420p"},
+    {"no_count.mkv", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p"},
+    {"packed.avi", "size=96x64:rate=25:duration=2", "-c:v mpeg4 -bf 2"},
+    {"stream.mpg", "size=96x64:rate=25:duration=2", "-c:v mpeg2video -bf 2"},
+    {"elementary.h264", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p"},
+    {"web.webm", "size=96x64:rate=25:duration=1", "-c:v libvpx -deadline realtime"},
+    {"palette.gif", "size=96x64:rate=10:duration=1", ""},
+    {"motion_jpeg.avi", "size=96x64:rate=25:duration=1", "-c:v mjpeg -pix_fmt yuvj422p"},
+    {"ten_bits.mkv", "size=96x64:rate=10:duration=1", "-c:v ffv1 -pix_fmt yuv420p10le"},
+    {"odd.mkv", "size=96x64:rate=10:duration=1", "-vf scale=97:63 -c:v ffv1 -pix_fmt yuv420p"},
+    {"grey.mkv", "size=96x64:rate=10:duration=1", "-c:v ffv1 -pix_fmt gray"},
+    {"full_range.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -colorspace bt709 -color_range pc"},
+    {"hd_matrix.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv444p -colorspace bt709"},
+    {"wide_pixels.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -vf setsar=2"},
+    {"variable.mp4", "size=96x64:rate=30:duration=4",
+     X264 "-pix_fmt yuv420p -vf select='gt(n\\,60)+not(mod(n\\,3))' -vsync vfr"},
+};
+
+static struct temp_folder folder;
+static struct heard heard;
+static const struct rfa_log the_log = {hear, &heard};
+
+static int set_up(void **state)
+{
+    (void)state;
+    temp_folder_make(&folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temp_folder_remove(&folder);
+    return 0;
+}
+
+static bool run(const char *command)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "{ %s; } </dev/null >/dev/null 2>&1", command);
+    return system(line) == 0;
+}
+
+static void need_ffmpeg(void)
+{
+    if (!run("ffmpeg -version"))
+        skip();
+}
+
+/* False: this build of the program lacks the encoder. */
+static bool make_film(const struct film *film, const char *path)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "ffmpeg -y -f lavfi -i testsrc2=%s %s '%s'", film->source, film->options, path);
+    return run(command);
+}
+
+/* All frames as the program extracts them. */
+static struct rfa_bytes extract(const char *path)
+{
+    char command[1024];
+    struct rfa_bytes bytes;
+    const char *raw = temp_path(&folder, "frames.raw");
+    snprintf(command, sizeof command, "ffmpeg -y -i '%s' -vsync 0 -f rawvideo -pix_fmt rgb24 '%s'", path, raw);
+    assert_true(run(command));
+    assert_int_equal(rfa_bytes_read(&bytes, raw, NULL), RFA_OK);
+    return bytes;
+}
+
+static void compare_image(const struct rfa_image *image, const struct rfa_bytes *all, int64_t index)
+{
+    size_t size = (size_t)image->height * (size_t)image->width * 3;
+    assert_true(index >= 0 && ((size_t)index + 1) * size <= all->size);
+    assert_memory_equal(image->rgb, all->data + (size_t)index * size, size);
+}
+
+static void compare_whole(const char *path, enum rfa_sampling sampling)
+{
+    struct rfa_bytes all = extract(path);
+    struct rfa_clip *clip;
+    const struct rfa_clip_request request = {.frames = 8, .sampling = sampling, .at_seconds = -1};
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    assert_int_equal((size_t)clip->total * (size_t)clip->width * (size_t)clip->height * 3, all.size);
+    for (int i = 0; i < clip->frames; i++)
+        compare_image(&clip->images[i], &all, clip->shown[i].index);
+    compare_image(&clip->key, &all, clip->key_shown.index);
+    rfa_clip_free(&clip);
+    free(all.data);
+}
+
+static void every_kind_of_film_equals_ffmpeg(void **state)
+{
+    (void)state;
+    int compared = 0;
+    need_ffmpeg();
+    for (size_t i = 0; i < sizeof films / sizeof *films; i++) {
+        const char *path = temp_path(&folder, films[i].name);
+        if (!make_film(&films[i], path)) {
+            print_message("%s: cannot be made by this ffmpeg\n", films[i].name);
+            continue;
+        }
+        compare_whole(path, i % 2 ? RFA_SAMPLING_DEMO : RFA_SAMPLING_SPREAD);
+        compared++;
+    }
+    assert_true(compared > 8);
+}
+
+static void rotated_films_equal_ffmpeg(void **state)
+{
+    (void)state;
+    static const struct film even = {"e.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p"};
+    static const struct film ten = {"t.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p10le"};
+    need_ffmpeg();
+    for (int i = 0; i < 6; i++) {
+        const struct film *film = i % 2 ? &ten : &even;
+        const char *path = temp_path(&folder, film->name), *turned = temp_path(&folder, "turned.mp4");
+        char command[1024];
+        int degrees = 90 * (1 + i / 2);
+        if (!make_film(film, path))
+            continue;
+        snprintf(command, sizeof command,
+                 "ffmpeg -y -display_rotation %d -i '%s' -c copy '%s' || ffmpeg -y -i '%s' -c copy -metadata:s:v "
+                 "rotate=%d '%s'",
+                 degrees, path, turned, path, degrees, turned);
+        assert_true(run(command));
+        struct rfa_picture first;
+        assert_int_equal(rfa_media_read(&first, turned, &the_log), RFA_OK);
+        assert_int_equal(first.width, degrees == 180 ? 96 : 64);
+        rfa_picture_free(&first);
+        compare_whole(turned, RFA_SAMPLING_SPREAD);
+    }
+}
+
+/* Constant rate: frame k of the window is frame rate (at - 1.5) + k rate/30, rounded down and clamped. */
+static void windows_equal_ffmpeg(void **state)
+{
+    (void)state;
+    static const struct {
+        struct film film;
+        int rate;
+    } cases[] = {
+        {{"w.mp4", "size=96x64:rate=30:duration=20", X264 "-bf 2 -pix_fmt yuv420p"}, 30},
+        {{"w.mkv", "size=96x64:rate=30:duration=20", X264 "-bf 2 -g 40 -pix_fmt yuv420p"}, 30},
+        {{"w.ts", "size=96x64:rate=10:duration=20",
+          "-c:v libx264 -bf 2 -x264-params open-gop=1:keyint=12 -pix_fmt yuv420p"},
+         10},
+        {{"w.avi", "size=96x64:rate=10:duration=20", "-c:v mpeg4 -bf 2"}, 10},
+        {{"w.h264", "size=96x64:rate=30:duration=10", X264 "-pix_fmt yuv420p"}, 30},
+    };
+    need_ffmpeg();
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        const char *path = temp_path(&folder, cases[c].film.name);
+        if (!make_film(&cases[c].film, path))
+            continue;
+        struct rfa_bytes all = extract(path);
+        const int64_t frames = (int64_t)(all.size / (96 * 64 * 3));
+        for (int at = 0; at <= 9; at += 3) {
+            struct rfa_clip *clip;
+            const struct rfa_clip_request request = {.frames = 8, .sampling = RFA_SAMPLING_SPREAD, .at_seconds = at};
+            assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+            for (int i = 0; i < 8; i++) {
+                int64_t index =
+                    ((30 * at - 45 + i * 89 / 7) * cases[c].rate + 30000) / 30 - 1000; /* rounds down below 0 too */
+                compare_image(&clip->images[i], &all, index < 0 ? 0 : index < frames ? index : frames - 1);
+            }
+            rfa_clip_free(&clip);
+        }
+        free(all.data);
+    }
+}
+
+static void a_variable_rate_is_read_from_the_timestamps(void **state)
+{
+    (void)state;
+    /* Of 30 frames a second every third one up to 60, then all: frame 3 i is number i, frame 61 + i number 21 + i. */
+    const struct film *film = &films[sizeof films / sizeof *films - 1];
+    const char *path = temp_path(&folder, film->name);
+    need_ffmpeg();
+    if (!make_film(film, path))
+        skip();
+    struct rfa_bytes all = extract(path);
+    struct rfa_clip *clip;
+    const struct rfa_clip_request request = {.frames = 8, .sampling = RFA_SAMPLING_SPREAD, .at_seconds = 2};
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    for (int i = 0; i < 8; i++) {
+        int slot = 15 + i * 89 / 7;
+        compare_image(&clip->images[i], &all, slot <= 60 ? slot / 3 : slot - 40);
+    }
+    compare_image(&clip->key, &all, 20);
+    rfa_clip_free(&clip);
+    free(all.data);
+}
+
+static void a_folder_of_png_files_equals_ffmpeg(void **state)
+{
+    (void)state;
+    struct rfa_clip *clip;
+    const struct film film = {"%02d.png", "size=96x64:rate=10:duration=2", ""};
+    const struct rfa_clip_request request = {.frames = 4, .sampling = RFA_SAMPLING_SPREAD, .at_seconds = -1};
+    need_ffmpeg();
+    assert_true(make_film(&film, temp_path(&folder, film.name)));
+    assert_int_equal(rfa_media_sample(&clip, folder.path, &request, &the_log), RFA_OK);
+    assert_int_equal(clip->total, 20);
+    struct rfa_bytes all = extract(temp_path(&folder, film.name));
+    for (int i = 0; i < 4; i++)
+        compare_image(&clip->images[i], &all, clip->shown[i].index);
+    rfa_clip_free(&clip);
+    free(all.data);
+}
+
+static void the_pedestrian_zone_equals_ffmpeg(void **state)
+{
+    (void)state;
+    const char *path = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"; /* of Debian's package opencv-doc */
+    need_ffmpeg();
+    if (access(path, R_OK) != 0)
+        skip();
+    char command[1024];
+    const char *raw = temp_path(&folder, "frames.raw");
+    snprintf(command, sizeof command,
+             "ffmpeg -y -i '%s' -vf "
+             "select='eq(n\\,0)+eq(n\\,113)+eq(n\\,226)+eq(n\\,340)+eq(n\\,453)+eq(n\\,567)+eq(n\\,680)+eq(n\\,794)' "
+             "-vsync 0 -f rawvideo -pix_fmt rgb24 '%s'",
+             path, raw);
+    assert_true(run(command));
+    struct rfa_bytes all;
+    struct rfa_clip *clip;
+    const struct rfa_clip_request request = {.frames = 8, .sampling = RFA_SAMPLING_SPREAD, .at_seconds = -1};
+    assert_int_equal(rfa_bytes_read(&all, raw, NULL), RFA_OK);
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    assert_int_equal(clip->total, 795);
+    for (int i = 0; i < 8; i++)
+        compare_image(&clip->images[i], &all, i);
+    rfa_clip_free(&clip);
+    free(all.data);
+}
+
+static void sound_with_a_cover_picture_is_no_video(void **state)
+{
+    (void)state;
+    struct rfa_clip *clip;
+    char command[1024];
+    const char *path = temp_path(&folder, "song.m4a");
+    const struct rfa_clip_request request = {.frames = 4, .at_seconds = -1};
+    need_ffmpeg();
+    snprintf(
+        command, sizeof command,
+        "ffmpeg -y -f lavfi -i sine=d=1 -f lavfi -i testsrc2=d=0.1:r=10 -map 0 -map 1 -c:a aac -c:v png -frames:v 1 "
+        "-disposition:v attached_pic '%s'",
+        path);
+    assert_true(run(command));
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_ERR_FORMAT);
+    assert_non_null(strstr(heard.message, "no video stream"));
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(every_kind_of_film_equals_ffmpeg),
+        IN_FOLDER(rotated_films_equal_ffmpeg),
+        IN_FOLDER(windows_equal_ffmpeg),
+        IN_FOLDER(a_variable_rate_is_read_from_the_timestamps),
+        IN_FOLDER(a_folder_of_png_files_equals_ffmpeg),
+        IN_FOLDER(the_pedestrian_zone_equals_ffmpeg),
+        IN_FOLDER(sound_with_a_cover_picture_is_no_video),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
