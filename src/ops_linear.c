@@ -1,6 +1,7 @@
 /* Matrix products: how a step's rows and outputs are split into tasks. Every split gives the same bits; only speed depends on it. */
 #include "ops.h"
 
+#include "backend_blas.h"
 #include "quant.h"
 
 /* Activation bytes that one task rereads while weights stream past: they should stay in a core's second-level cache. */
@@ -84,6 +85,76 @@ static void run_float(struct product *p)
     p->output_block = rfa_round_up(divide_up(p->outputs, wanted), FLOAT_OUTPUTS);
     p->output_blocks = divide_up(p->outputs, p->output_block);
     rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, float_task, p);
+}
+
+/* ------------------------------------------------------------------ float, by OpenBLAS */
+
+/* From this many multiply-accumulates, measured: below, its own threads cost more than they bring. */
+static const double BLAS_MACS = 4e6;
+
+enum { BLAS_OUTPUTS = 256 }; /* F16 weights are widened this many rows at a time */
+
+struct blas_chunk {
+    const struct product *p;
+    size_t first, count;
+    float *wide;
+};
+
+static bool uses_blas(const struct rfa_session *s, const struct rfa_weight *w, size_t rows)
+{
+    return s->options.blas && w->type != RFA_TYPE_I8 && (double)rows * (double)w->n * (double)w->k >= BLAS_MACS;
+}
+
+static void widen_task(void *context, size_t i, int thread)
+{
+    const struct blas_chunk *c = context;
+    const struct rfa_weight *w = &c->p->step->w;
+    (void)thread;
+    c->p->s->kernels.f16_to_f32(c->wide + i * w->k, (const uint16_t *)w->data + (c->first + i) * w->k, w->k);
+}
+
+/* Bias, activation and residual of one row's chunk. */
+static void finish_task(void *context, size_t row, int thread)
+{
+    const struct blas_chunk *c = context;
+    const struct product *p = c->p;
+    const struct rfa_kernels *k = &p->s->kernels;
+    size_t at = row * p->outputs + c->first;
+    float *dst = (float *)rfa_data(p->s, p->step->out[0]) + at;
+    const float *residual = rfa_data(p->s, p->step->in[1]);
+    (void)thread;
+    if (p->step->w.bias)
+        k->add_f32(dst, dst, p->step->w.bias + c->first, c->count);
+    if (p->step->p.linear.act != RFA_ACT_NONE)
+        k->act_f32(dst, c->count, p->step->p.linear.act);
+    if (residual)
+        k->add_f32(dst, dst, residual + at, c->count);
+}
+
+static void run_blas(const struct product *p)
+{
+    const struct rfa_weight *w = &p->step->w;
+    size_t stride = rfa_cols(p->s, p->step->in[0]);
+    const float *a = (const float *)rfa_data(p->s, p->step->in[0]) + p->step->p.linear.first;
+    size_t chunk = w->type == RFA_TYPE_F16 ? BLAS_OUTPUTS : w->n;
+    struct blas_chunk c = {.p = p, .wide = rfa_scratch(p->s, p->step, 0)};
+    for (c.first = 0; c.first < w->n; c.first += chunk) {
+        c.count = smaller(chunk, w->n - c.first);
+        const float *rows = (const float *)w->data + c.first * w->k;
+        if (w->type == RFA_TYPE_F16) {
+            rfa_parallel_for(&p->s->team, c.count, widen_task, &c);
+            rows = c.wide;
+        }
+        rfa_blas_product((float *)rfa_data(p->s, p->step->out[0]) + c.first, p->outputs, a, stride, rows, w->k, p->rows, c.count, w->k);
+        rfa_parallel_for(&p->s->team, p->rows, finish_task, &c);
+    }
+}
+
+/* All threads' scratch lies in one piece: the first thread's address serves for the widened rows. */
+static size_t blas_scratch(const struct rfa_session *s, const struct rfa_weight *w)
+{
+    size_t bytes = w->type == RFA_TYPE_F16 ? BLAS_OUTPUTS * w->k * sizeof(float) : 0;
+    return divide_up(bytes, (size_t)s->options.threads);
 }
 
 /* ------------------------------------------------------------------ int8 */
@@ -185,9 +256,11 @@ static bool is_fused(const struct rfa_step *step)
 size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *step)
 {
     const struct rfa_weight *w = &step->w;
-    if (w->type != RFA_TYPE_I8)
-        return rfa_float_product_scratch(w);
     size_t rows = rfa_max_rows(s, step->in[0]);
+    if (w->type != RFA_TYPE_I8) {
+        size_t own = rfa_float_product_scratch(w), blas = uses_blas(s, w, rows) ? blas_scratch(s, w) : 0;
+        return own > blas ? own : blas;
+    }
     size_t bytes = s->kernels.gemm_s8->scratch_bytes(rows, w->n, w->k);
     if (!is_fused(step) || step->out[0] != RFA_NONE)
         return bytes;
@@ -202,7 +275,9 @@ size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *st
 void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct product p = {.s = s, .step = step, .rows = rfa_rows(s, step->in[0]), .outputs = step->w.n};
-    if (step->w.type != RFA_TYPE_I8)
+    if (uses_blas(s, &step->w, p.rows))
+        run_blas(&p);
+    else if (step->w.type != RFA_TYPE_I8)
         run_float(&p);
     else if (is_fused(step))
         run_fused(&p);

@@ -43,9 +43,19 @@ enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tier)
     return RFA_ERR_ARG;
 }
 
+/* The bits that some kernel of this build can use. */
+static uint32_t built_bits(void)
+{
+    uint32_t built = 0;
+#define KERNEL(slot, isa, bits) built |= (uint32_t)(bits);
+#include "kernels.def"
+#undef KERNEL
+    return built;
+}
+
 const char *rfa_cpu_tier(uint32_t mask)
 {
-    uint32_t bits = rfa_cpu_detect() & mask;
+    uint32_t bits = rfa_cpu_detect() & mask & built_bits();
     const char *best = tiers[0].name;
     for (int i = 1; i < TIERS; i++)
         if ((bits & tiers[i].bits) == tiers[i].bits)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "backend_blas.h"
 #include "image.h"
 #include "ops.h"
 #include "quant.h"
@@ -35,6 +36,8 @@ static enum rfa_status check_options(const struct rfa_model *model, const struct
                         model->config.frames);
     if (o->max_image_side < 1 || o->max_image_side > 65536)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_image_side is %d; use 1 to 65536", o->max_image_side);
+    if (o->blas && !rfa_blas_available())
+        return rfa_fail(&o->log, RFA_ERR_UNSUPPORTED, "options.blas: this build has no OpenBLAS; build with RFA_OPENBLAS=ON or leave it off");
     if (o->max_caption < 1 || o->max_caption > (1u << 20))
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_caption is %zu; use 1 to %u bytes", o->max_caption, 1u << 20);
     return RFA_OK;
@@ -234,6 +237,8 @@ enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model, co
 enum rfa_status rfa_session_attach(rfa_session *session)
 {
     int granted = rfa_team_start(&session->team, session->options.threads);
+    if (session->options.blas)
+        rfa_blas_start(session->options.threads);
     if (granted < session->options.threads)
         rfa_fail(&session->options.log, RFA_OK, "%d threads were asked for, %d are available", session->options.threads, granted);
     return RFA_OK;
