@@ -77,7 +77,7 @@ def insert_bert(tensors, bert, rng):
 
 
 def reference(folder, model):
-    """{caption: hidden states [tokens, width]} in float64."""
+    """Hidden states [tokens, width] of every caption, in float64."""
     import torch
     from transformers import BertTokenizer
     tokenizer = BertTokenizer(str(folder / "vocab.txt"), do_lower_case=True)
