@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static struct temp_folder folder;
 static struct heard heard;
@@ -350,6 +351,36 @@ static void a_slower_video_repeats_frames_in_the_window(void **state)
     expect_marks(clip, (int[]){40, 59}, 49); /* frame 20 is at 5.905 s, the key frame 10 at 4.952 s */
 }
 
+/* Gives a file through a named pipe to whoever opens that; the child ends with the file or with its reader. */
+static pid_t feed_pipe(const char *pipe_path, const char *path)
+{
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    struct rfa_bytes bytes;
+    FILE *pipe_end = rfa_bytes_read(&bytes, path, NULL) == RFA_OK ? fopen(pipe_path, "wb") : NULL;
+    if (pipe_end && fwrite(bytes.data, 1, bytes.size, pipe_end) == bytes.size)
+        fclose(pipe_end);
+    _exit(0);
+}
+
+static void a_pipe_can_be_read_once(void **state)
+{
+    (void)state;
+    const char *path = temp_path(&folder, "a.mkv"), *pipe_path = temp_path(&folder, "pipe");
+    mark_video(path, 0, 300, 30);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    pid_t child = feed_pipe(pipe_path, path);
+    expect_marks(sample(pipe_path, 8, RFA_SAMPLING_SPREAD, 6), (int[]){135, 147, 160, 173, 185, 198, 211, 224}, 180);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    child = feed_pipe(pipe_path, path);
+    struct rfa_clip *clip;
+    const struct rfa_clip_request whole = {.frames = 8, .at_seconds = -1};
+    assert_int_equal(rfa_media_sample(&clip, pipe_path, &whole, &the_log), RFA_ERR_UNSUPPORTED);
+    assert_non_null(strstr(heard.message, "save a part to a file"));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static void streams_deliver_every_frame(void **state)
 {
     (void)state;
@@ -523,6 +554,7 @@ int main(void)
         IN_FOLDER(video_is_sampled),
         IN_FOLDER(video_is_sampled_in_a_window),
         IN_FOLDER(a_slower_video_repeats_frames_in_the_window),
+        IN_FOLDER(a_pipe_can_be_read_once),
         IN_FOLDER(streams_deliver_every_frame),
         IN_FOLDER(streams_are_thinned_out),
         IN_FOLDER(bad_files_are_refused),

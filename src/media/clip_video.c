@@ -69,12 +69,14 @@ static enum rfa_status sample_whole(struct rfa_clip_build *build, struct rfa_dec
 /* ------------------------------------------------------------------ a window in time */
 
 /* Brings the decoder to a frame at or before `seconds`, near it if the file allows. One second of margin, because the
- * first frames after a key frame may lack the ones they refer to. */
+ * first frames after a key frame may lack the ones they refer to. A pipe is decoded from where it is. */
 static enum rfa_status approach(struct rfa_decoder *decoder, double seconds)
 {
     static const double margins[] = {1, 12};
     const double worthwhile = 3;
-    if (seconds < worthwhile)
+    struct rfa_decoder_info info;
+    rfa_decoder_describe(decoder, &info);
+    if (seconds < worthwhile || !info.seekable)
         return RFA_OK;
     for (size_t i = 0; i < sizeof margins / sizeof *margins && seconds > margins[i]; i++)
         if (rfa_decoder_seek(decoder, seconds - margins[i]) &&
