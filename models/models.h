@@ -29,6 +29,7 @@ struct rfa_head_inputs {
     int persons_unit;
 };
 
-void rfa_model_head(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in);
+void rfa_model_head(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in);    /* RefAtomNet++ */
+void rfa_model_head_v1(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in); /* RefAtomNet */
 
 #endif

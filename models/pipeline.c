@@ -82,7 +82,10 @@ static void answer(struct rfa_build *b, const struct rfa_config *c, const struct
 {
     struct rfa_ports *port = &b->graph->port;
     rfa_build_stage(b, RFA_STAGE_ANSWER);
-    rfa_model_head(b, c, in);
+    if (c->variant == RFA_VARIANT_REFATOMNET_PP)
+        rfa_model_head(b, c, in);
+    else
+        rfa_model_head_v1(b, c, in);
     rfa_build_prefix(b, "head");
     port->probabilities = rfa_step_act(b, port->logits, RFA_ACT_SIGMOID, rfa_shape(1, c->actions, RFA_VAR_ONE));
     rfa_build_keep(b, port->logits);

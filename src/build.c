@@ -140,6 +140,19 @@ static void full_name(const struct rfa_build *b, char out[NAME_MAX_BYTES + 1], c
     snprintf(out, NAME_MAX_BYTES + 1, "%s%s%s%s", b->prefix, dot, name, kind);
 }
 
+/* True where demands are listed instead of being met. */
+static bool list(struct rfa_build *b, enum rfa_demand_kind kind, const char *name, const char *suffix, struct rfa_demand demand)
+{
+    char full[NAME_MAX_BYTES + 1];
+    if (!b->demand)
+        return false;
+    full_name(b, full, name, suffix);
+    demand.kind = kind;
+    demand.name = full;
+    b->demand(b->demand_user, &demand);
+    return true;
+}
+
 static const struct rfa_gguf_tensor *find(struct rfa_build *b, const char *name, const char *kind)
 {
     char full[NAME_MAX_BYTES + 1];
@@ -222,7 +235,14 @@ static void int8_parts(struct rfa_build *b, struct rfa_weight *w, const struct r
 struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias)
 {
     struct rfa_weight w = {.n = n, .k = k};
-    const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, ".weight") : NULL;
+    if (b->status != RFA_OK)
+        return w;
+    if (list(b, RFA_DEMAND_MATRIX, name, ".weight", (struct rfa_demand){.rank = 2, .dim = {n, k}})) {
+        if (bias)
+            list(b, RFA_DEMAND_MATRIX_BIAS, name, ".bias", (struct rfa_demand){.rank = 1, .dim = {n}});
+        return w;
+    }
+    const struct rfa_gguf_tensor *t = find(b, name, ".weight");
     if (!t)
         return w;
     w.type = t->type;
@@ -240,7 +260,10 @@ struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t
 struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n, size_t k)
 {
     struct rfa_weight w = {.n = n, .k = k};
-    const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, "") : NULL;
+    const struct rfa_demand demand = n == 1 ? (struct rfa_demand){.rank = 1, .dim = {k}} : (struct rfa_demand){.rank = 2, .dim = {n, k}};
+    if (b->status != RFA_OK || list(b, RFA_DEMAND_TABLE, name, "", demand))
+        return w;
+    const struct rfa_gguf_tensor *t = find(b, name, "");
     if (!t)
         return w;
     const uint64_t matrix[] = {n, k}, row[] = {k};
@@ -252,22 +275,34 @@ struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t 
     return w;
 }
 
-struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t panels, size_t rows, bool bias)
+struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t channels, size_t rows, bool bias)
 {
-    struct rfa_weight w = {.n = panels, .k = rows * RFA_PANEL_N};
-    const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, bias ? ".weight" : "") : NULL;
+    const uint64_t panels = (channels + RFA_PANEL_N - 1) / RFA_PANEL_N;
+    const struct rfa_demand demand = {.rank = 3, .dim = {panels, rows, RFA_PANEL_N}, .channels = channels};
+    struct rfa_weight w = {.n = (size_t)panels, .k = rows * RFA_PANEL_N};
+    const char *kind = bias ? ".weight" : "";
+    if (b->status != RFA_OK || list(b, RFA_DEMAND_PANELS, name, kind, demand))
+        return w;
+    const struct rfa_gguf_tensor *t = find(b, name, kind);
     if (!t)
         return w;
-    const uint64_t dim[] = {panels, rows, RFA_PANEL_N};
-    if (t->type != RFA_TYPE_F32 || !same_shape(t, 3, dim))
-        wrong(b, t, "F32", 3, dim);
+    if (t->type != RFA_TYPE_F32 || !same_shape(t, demand.rank, demand.dim))
+        wrong(b, t, "F32", demand.rank, demand.dim);
     w.data = t->data;
     return w;
 }
 
 const float *rfa_build_vector(struct rfa_build *b, const char *name, const char *kind, size_t n)
 {
-    return b->status == RFA_OK ? vector(b, name, kind, n) : NULL;
+    if (b->status != RFA_OK || list(b, RFA_DEMAND_VECTOR, name, kind, (struct rfa_demand){.rank = 1, .dim = {n}}))
+        return NULL;
+    return vector(b, name, kind, n);
+}
+
+size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name)
+{
+    const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, ".weight") : NULL;
+    return t ? (size_t)t->dim[0] : 0;
 }
 
 struct rfa_weight rfa_weight_rows(struct rfa_weight w, size_t first, size_t n)

@@ -403,7 +403,7 @@ int rfa_step_conv1d(struct rfa_build *b, int x, const char *name, size_t taps, s
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
     demand(b, in.rows == shape.rows && in.var == shape.var && in.cols >= shape.cols, "causal convolution");
-    struct rfa_weight w = rfa_build_panels(b, name, (shape.cols + 15) / 16, taps, true);
+    struct rfa_weight w = rfa_build_panels(b, name, shape.cols, taps, true);
     w.bias = rfa_build_vector(b, name, ".bias", shape.cols);
     struct rfa_step *s = append(b, &out, RFA_OP_CONV1D, name, x, RFA_NONE, shape);
     if (s) {
@@ -418,7 +418,7 @@ int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t
     int out;
     demand(b, equal(rfa_build_shape(b, delta), shape) && equal(rfa_build_shape(b, u), shape), "scan's inputs");
     demand(b, rfa_build_shape(b, dbc).cols == rank + 2 * states && rfa_build_shape(b, xz).cols == 2 * shape.cols, "scan's projections");
-    struct rfa_weight a = rfa_build_panels(b, "a", (shape.cols + 15) / 16, states, false);
+    struct rfa_weight a = rfa_build_panels(b, "a", shape.cols, states, false);
     const float *d = rfa_build_vector(b, "d", "", shape.cols);
     use(b, dbc);
     use(b, xz);
@@ -431,6 +431,71 @@ int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t
         s->p.mamba.rank = rank;
         s->p.mamba.states = states;
     }
+    return out;
+}
+
+/* ------------------------------------------------------------------ agents */
+
+int rfa_step_reshape(struct rfa_build *b, int x, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, x);
+    demand(b, in.rows * in.cols == shape.rows * shape.cols && in.var == shape.var, "reshaped tensor");
+    append(b, &out, RFA_OP_RESHAPE, "reshape", x, RFA_NONE, shape);
+    return out;
+}
+
+int rfa_step_scores(struct rfa_build *b, int x, size_t x_first, int y, size_t y_first, size_t width, float scale, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape sx = rfa_build_shape(b, x), sy = rfa_build_shape(b, y);
+    demand(b, sx.rows == shape.rows && sy.rows == shape.cols && x_first + width <= sx.cols && y_first + width <= sy.cols, "scores");
+    struct rfa_step *s = append(b, &out, RFA_OP_SCORES, "scores", x, y, shape);
+    if (s) {
+        s->p.scores.a_first = x_first;
+        s->p.scores.b_first = y_first;
+        s->p.scores.scale = scale;
+        s->w.k = width;
+    }
+    return out;
+}
+
+int rfa_step_softmax(struct rfa_build *b, int x, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape), "softmax");
+    append(b, &out, RFA_OP_SOFTMAX, "softmax", x, RFA_NONE, shape);
+    return out;
+}
+
+int rfa_step_blend(struct rfa_build *b, int weight, int x, size_t first, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape w = rfa_build_shape(b, weight), in = rfa_build_shape(b, x);
+    demand(b, w.rows == shape.rows && w.cols == in.rows && first + shape.cols <= in.cols, "blended rows");
+    struct rfa_step *s = append(b, &out, RFA_OP_BLEND, "blend", x, weight, shape);
+    if (s)
+        s->p.blend.first = first;
+    return out;
+}
+
+int rfa_step_blend_table(struct rfa_build *b, const char *name, int x, struct rfa_shape shape)
+{
+    int out;
+    struct rfa_shape in = rfa_build_shape(b, x);
+    struct rfa_weight w = rfa_build_matrix(b, name, shape.rows, in.rows, true);
+    demand(b, in.cols == shape.cols && w.type == RFA_TYPE_F32, "blended rows");
+    struct rfa_step *s = append(b, &out, RFA_OP_BLEND, name, x, RFA_NONE, shape);
+    if (s)
+        s->w = w;
+    return out;
+}
+
+int rfa_step_agents(struct rfa_build *b, int x, int gate, struct rfa_shape shape)
+{
+    int out;
+    demand(b, equal(rfa_build_shape(b, x), shape) && equal(rfa_build_shape(b, gate), shape), "gate");
+    append(b, &out, RFA_OP_AGENTS, "agents", x, gate, shape);
     return out;
 }
 

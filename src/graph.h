@@ -81,6 +81,11 @@ enum rfa_op {
     RFA_OP_MEAN,           /* mean over groups of rows */
     RFA_OP_MIX,            /* (a + b) / divisor */
     RFA_OP_ACT,            /* activation of a copy */
+    RFA_OP_RESHAPE,        /* the same values in another shape */
+    RFA_OP_SCORES,         /* product of two tensors, rows by rows */
+    RFA_OP_SOFTMAX,        /* softmax of every row */
+    RFA_OP_BLEND,          /* weighted sums of rows */
+    RFA_OP_AGENTS,         /* (x * gate + 2 x) / 3 */
     RFA_OP_COUNT
 };
 
@@ -131,6 +136,13 @@ struct rfa_step {
         struct {
             float divisor;
         } mix;
+        struct {
+            size_t a_first, b_first; /* first columns */
+            float scale;
+        } scores;
+        struct {
+            size_t first; /* first column of the rows */
+        } blend;
         enum rfa_act act;
     } p;
 };
@@ -166,11 +178,31 @@ struct rfa_graph {
 
 /* ------------------------------------------------------------------ builder */
 
+/* One tensor that a builder asks for, as a float model stores it. */
+enum rfa_demand_kind {
+    RFA_DEMAND_MATRIX,      /* dim {n, k}: the weight of a product; I8 panels may stand for it */
+    RFA_DEMAND_MATRIX_BIAS, /* dim {n}, after its matrix */
+    RFA_DEMAND_TABLE,       /* dim {n, k}, or {k} for one row */
+    RFA_DEMAND_PANELS,      /* dim {ceil(channels/16), rows, 16}, zero-padded */
+    RFA_DEMAND_VECTOR       /* dim {n} */
+};
+
+struct rfa_demand {
+    enum rfa_demand_kind kind;
+    const char *name; /* in full; valid during the call */
+    uint32_t rank;
+    uint64_t dim[RFA_MAX_DIMS];
+    size_t channels; /* of RFA_DEMAND_PANELS */
+};
+
 /* Keeps the first error, so that model code needs no error handling: after a failure every call does nothing and returns 0. */
 struct rfa_build {
     struct rfa_graph *graph;
     int tensor_capacity, step_capacity, trace_capacity; /* 0: only count */
     const struct rfa_gguf *gguf;
+    /* Set: no file is read; every tensor asked for is reported here (some twice) and weights come without data. NULL: from `gguf`. */
+    void (*demand)(void *user, const struct rfa_demand *demand);
+    void *demand_user;
     const char *file; /* for messages */
     const struct rfa_log *log;
     enum rfa_status status;
@@ -205,7 +237,9 @@ struct rfa_shape rfa_build_shape(const struct rfa_build *b, int tensor);
  * matrix: NAME.weight [n,k], with NAME.bias if `bias`; a missing or misshapen tensor is an error that names it. */
 struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias);
 struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n, size_t k); /* no kind suffix; F32 or F16 */
-struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t panels, size_t rows, bool bias); /* F32 [panels,rows,16] */
+struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t channels, size_t rows, bool bias); /* F32 [ceil(channels/16),rows,16] */
+/* Rows of the matrix NAME.weight in the file, for sizes that have no key; 0 after a failure. */
+size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name);
 /* Rows first ... first+n-1 of a float matrix. */
 struct rfa_weight rfa_weight_rows(struct rfa_weight w, size_t first, size_t n);
 
@@ -256,5 +290,15 @@ int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t
 int rfa_step_mean(struct rfa_build *b, int x, size_t count, enum rfa_var var, size_t step, size_t base, struct rfa_shape shape);
 int rfa_step_mix(struct rfa_build *b, int x, int y, float divisor, struct rfa_shape shape);
 int rfa_step_act(struct rfa_build *b, int x, enum rfa_act act, struct rfa_shape shape);
+int rfa_step_reshape(struct rfa_build *b, int x, struct rfa_shape shape);
+
+/* What RefAtomNet's agent attention is made of; every tensor has rows of its own (RFA_VAR_ONE). */
+/* out[i][j] = scale * sum over c of a[i][a_first + c] * b[j][b_first + c], c < width */
+int rfa_step_scores(struct rfa_build *b, int x, size_t x_first, int y, size_t y_first, size_t width, float scale, struct rfa_shape shape);
+int rfa_step_softmax(struct rfa_build *b, int x, struct rfa_shape shape);
+/* out[i] = sum over j of weight[i][j] * x[j][first ...], by a tensor of weights or by a float matrix of the file with its bias per row. */
+int rfa_step_blend(struct rfa_build *b, int weight, int x, size_t first, struct rfa_shape shape);
+int rfa_step_blend_table(struct rfa_build *b, const char *name, int x, struct rfa_shape shape);
+int rfa_step_agents(struct rfa_build *b, int x, int gate, struct rfa_shape shape);
 
 #endif

@@ -36,6 +36,13 @@ size_t rfa_attention_step_scratch(const struct rfa_session *s, const struct rfa_
 void rfa_attention_run(const struct rfa_session *s, const struct rfa_step *step);
 double rfa_attention_macs(const struct rfa_session *s, const struct rfa_step *step);
 
+/* ops_agent.c */
+void rfa_reshape_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_scores_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_softmax_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_blend_run(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_agents_run(const struct rfa_session *s, const struct rfa_step *step);
+
 /* ops_head.c */
 void rfa_detections_run(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_store_run(const struct rfa_session *s, const struct rfa_step *step);

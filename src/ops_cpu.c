@@ -321,6 +321,11 @@ const struct rfa_op_entry rfa_ops[RFA_OP_COUNT] = {
     [RFA_OP_MEAN] = {"mean", NULL, run_mean, NULL},
     [RFA_OP_MIX] = {"mix", NULL, run_mix, NULL},
     [RFA_OP_ACT] = {"act", NULL, run_act, NULL},
+    [RFA_OP_RESHAPE] = {"reshape", NULL, rfa_reshape_run, NULL},
+    [RFA_OP_SCORES] = {"scores", NULL, rfa_scores_run, NULL},
+    [RFA_OP_SOFTMAX] = {"softmax", NULL, rfa_softmax_run, NULL},
+    [RFA_OP_BLEND] = {"blend", NULL, rfa_blend_run, NULL},
+    [RFA_OP_AGENTS] = {"agents", NULL, rfa_agents_run, NULL},
 };
 
-_Static_assert(RFA_OP_COUNT == 23, "a new op needs a row in this table and a case in the backends");
+_Static_assert(RFA_OP_COUNT == 28, "a new op needs a row in this table and a case in the backends");
