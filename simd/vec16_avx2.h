@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "poly_avx2.h"
 #include "vec16.h"
 
 typedef struct {
@@ -83,24 +84,68 @@ VEC16_INLINE vec16 vec16_fma(vec16 a, vec16 b, vec16 c)
     return (vec16){_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 
-VEC16_INLINE vec16 vec16_max(vec16 a, vec16 b)
+VEC16_INLINE vec16 vec16_max(vec16 max, vec16 x)
 {
-    return (vec16){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+    return (vec16){_mm256_max_ps(x.lo, max.lo), _mm256_max_ps(x.hi, max.hi)};
 }
 
-VEC16_INLINE vec16 vec16_u8(const uint8_t *p)
+VEC16_INLINE vec16 vec16_exp2(vec16 x)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-    return (vec16){_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
-                   _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
+    return (vec16){rfa_vexp2_avx2(x.lo), rfa_vexp2_avx2(x.hi)};
+}
+
+/* The power is a normal number, so adding to the exponent of 2^r gives it exactly. */
+VEC16_INLINE __m256 vec16_exp2_normal_half(__m256 x)
+{
+    const __m256 round = _mm256_set1_ps(RFA_ROUND);
+    __m256 rounded = _mm256_add_ps(x, round);
+    __m256 power = rfa_vexp2_reduced_avx2(_mm256_sub_ps(x, _mm256_sub_ps(rounded, round)));
+    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(rounded), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(power), exponent));
+}
+
+VEC16_INLINE vec16 vec16_exp2_normal(vec16 x)
+{
+    return (vec16){vec16_exp2_normal_half(x.lo), vec16_exp2_normal_half(x.hi)};
+}
+
+VEC16_INLINE __m256 vec16_abs_half(__m256 x)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+/* Compared as integers, so that NaN is the largest. */
+VEC16_INLINE __m256 vec16_max_magnitude_half(__m256 max, __m256 x)
+{
+    __m256i magnitude = _mm256_castps_si256(vec16_abs_half(x));
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(max), magnitude));
+}
+
+VEC16_INLINE vec16 vec16_max_magnitude(vec16 max, vec16 x)
+{
+    return (vec16){vec16_max_magnitude_half(max.lo, x.lo), vec16_max_magnitude_half(max.hi, x.hi)};
+}
+
+VEC16_INLINE bool vec16_all_within(vec16 x, float limit)
+{
+    __m256 lo = _mm256_cmp_ps(vec16_abs_half(x.lo), _mm256_set1_ps(limit), _CMP_LE_OQ);
+    __m256 hi = _mm256_cmp_ps(vec16_abs_half(x.hi), _mm256_set1_ps(limit), _CMP_LE_OQ);
+    return _mm256_movemask_ps(_mm256_and_ps(lo, hi)) == 0xff;
+}
+
+VEC16_INLINE vec16 vec16_softplus(vec16 x)
+{
+    return (vec16){rfa_vsoftplus_avx2(x.lo), rfa_vsoftplus_avx2(x.hi)};
+}
+
+VEC16_INLINE vec16 vec16_silu(vec16 x)
+{
+    return (vec16){rfa_vsilu_avx2(x.lo), rfa_vsilu_avx2(x.hi)};
 }
 
 VEC16_INLINE float vec16_sum(vec16 v)
 {
-    __m256 s8 = _mm256_add_ps(v.lo, v.hi);
-    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
-    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
-    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+    return rfa_vsum16_avx2(v.lo, v.hi);
 }
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "poly_avx512.h"
 #include "vec16.h"
 
 typedef __m512 vec16;
@@ -67,22 +68,46 @@ VEC16_INLINE vec16 vec16_fma(vec16 a, vec16 b, vec16 c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
-VEC16_INLINE vec16 vec16_max(vec16 a, vec16 b)
+VEC16_INLINE vec16 vec16_max(vec16 max, vec16 x)
 {
-    return _mm512_max_ps(a, b);
+    return _mm512_max_ps(x, max);
 }
 
-VEC16_INLINE vec16 vec16_u8(const uint8_t *p)
+VEC16_INLINE vec16 vec16_exp2(vec16 x)
 {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+    return rfa_vexp2_avx512(x);
+}
+
+VEC16_INLINE vec16 vec16_exp2_normal(vec16 x)
+{
+    return vec16_exp2(x);
+}
+
+/* Compared as integers, so that NaN is the largest. */
+VEC16_INLINE vec16 vec16_max_magnitude(vec16 max, vec16 x)
+{
+    __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x));
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(max), magnitude));
+}
+
+VEC16_INLINE bool vec16_all_within(vec16 x, float limit)
+{
+    return _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(limit), _CMP_LE_OQ) == 0xffff;
+}
+
+VEC16_INLINE vec16 vec16_softplus(vec16 x)
+{
+    return rfa_vsoftplus_avx512(x);
+}
+
+VEC16_INLINE vec16 vec16_silu(vec16 x)
+{
+    return rfa_vsilu_avx512(x);
 }
 
 VEC16_INLINE float vec16_sum(vec16 v)
 {
-    __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
-    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
-    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+    return rfa_vsum16_avx512(v);
 }
 
 #endif

@@ -83,18 +83,10 @@ VEC16_INLINE vec16 vec16_fma(vec16 a, vec16 b, vec16 c)
 
 VEC16_INLINE vec16 vec16_max(vec16 a, vec16 b)
 {
-    VEC16_EACH(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]));
+    VEC16_EACH(vbslq_f32(vcgtq_f32(b.q[i], a.q[i]), b.q[i], a.q[i]));
 }
 
 #undef VEC16_EACH
-
-VEC16_INLINE vec16 vec16_u8(const uint8_t *p)
-{
-    uint8x16_t bytes = vld1q_u8(p);
-    uint16x8_t lo = vmovl_u8(vget_low_u8(bytes)), hi = vmovl_u8(vget_high_u8(bytes));
-    return (vec16){{vcvtq_f32_u32(vmovl_u16(vget_low_u16(lo))), vcvtq_f32_u32(vmovl_u16(vget_high_u16(lo))),
-                    vcvtq_f32_u32(vmovl_u16(vget_low_u16(hi))), vcvtq_f32_u32(vmovl_u16(vget_high_u16(hi)))}};
-}
 
 VEC16_INLINE float vec16_sum(vec16 v)
 {

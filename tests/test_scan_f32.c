@@ -1,0 +1,116 @@
+#define KERNEL_SLOT scan_f32
+#include "guard.h"
+#include "kernel_rows.h"
+
+enum alias { OWN, OVER_DELTA, OVER_U, OVER_Z, ALIASES };
+
+struct shape {
+    size_t length, channels, states;
+    bool z, state, specials;
+    enum alias alias;
+};
+
+enum { DELTA, U, Z, DST, B, CMAT, A, D, STATE, SCRATCH, BUFFERS };
+
+/* Two runs on equal inputs: buffers of the kernel under test against guard pages, then of the C kernel. */
+struct run {
+    struct guard guard[BUFFERS];
+    float *x[BUFFERS];
+};
+
+static void sizes(size_t n[BUFFERS], const struct shape *s)
+{
+    size_t stride = s->channels + 3, rows = s->length ? (s->length - 1) * stride + s->channels : 0;
+    size_t bc = s->length ? (s->length - 1) * (s->states + 2) + s->states : 0;
+    size_t panels = (s->channels + 15) / 16 * 16 * s->states;
+    n[DELTA] = n[U] = n[Z] = n[DST] = rows;
+    n[B] = n[CMAT] = bc;
+    n[A] = n[STATE] = panels;
+    n[D] = s->channels;
+    n[SCRATCH] = rfa_scan_scratch(s->states) / sizeof(float);
+}
+
+static void fill_inputs(struct run *r, const size_t n[BUFFERS], const struct shape *s)
+{
+    static const float scales[BUFFERS] = {[DELTA] = 6.0f, [U] = 2.0f, [Z] = 4.0f, [DST] = 1.0f,   [B] = 1.0f,
+                                          [CMAT] = 1.0f,  [A] = 8.0f, [D] = 1.0f, [STATE] = 1.0f, [SCRATCH] = 1.0f};
+    for (size_t i = 0; i < BUFFERS; i++) {
+        fill_random(r->x[i], n[i], scales[i]);
+        if (s->specials && i != A && i != SCRATCH)
+            sprinkle_specials(r->x[i], n[i], 400);
+    }
+    for (size_t i = 0; i < n[A]; i++) {
+        r->x[A][i] = s->specials ? r->x[A][i] * 10.0f : -fabsf(r->x[A][i]);
+        bool padding = i / (s->states * 16) * 16 + i % 16 >= s->channels;
+        if (padding)
+            r->x[A][i] = r->x[STATE][i] = 0.0f;
+    }
+}
+
+static void scan(rfa_scan_f32_t *kernel, struct run *r, const struct shape *s)
+{
+    static const int targets[ALIASES] = {[OWN] = DST, [OVER_DELTA] = DELTA, [OVER_U] = U, [OVER_Z] = Z};
+    size_t stride = s->channels + 3;
+    struct rfa_scan_args args = {.dst = r->x[targets[s->alias]],
+                                 .dst_stride = stride,
+                                 .delta = r->x[DELTA],
+                                 .u = r->x[U],
+                                 .z = s->z ? r->x[Z] : NULL,
+                                 .delta_stride = stride,
+                                 .u_stride = stride,
+                                 .z_stride = stride,
+                                 .b = r->x[B],
+                                 .cmat = r->x[CMAT],
+                                 .bc_stride = s->states + 2,
+                                 .a = r->x[A],
+                                 .d = r->x[D],
+                                 .state = s->state ? r->x[STATE] : NULL,
+                                 .length = s->length,
+                                 .channels = s->channels,
+                                 .states = s->states,
+                                 .scratch = r->x[SCRATCH]};
+    kernel(&args);
+}
+
+static void compare(rfa_scan_f32_t *kernel, const struct shape *s)
+{
+    struct run got, want;
+    size_t n[BUFFERS];
+    sizes(n, s);
+    for (size_t i = 0; i < BUFFERS; i++) {
+        got.x[i] = guard_end(&got.guard[i], n[i] * sizeof(float));
+        want.x[i] = guard_end(&want.guard[i], n[i] * sizeof(float));
+    }
+    fill_inputs(&got, n, s);
+    for (size_t i = 0; i < BUFFERS; i++)
+        memcpy(want.x[i], got.x[i], n[i] * sizeof(float));
+    scan(kernel, &got, s);
+    scan(rfa_scan_f32_c, &want, s);
+    for (size_t i = 0; i < BUFFERS; i++) {
+        if (i != SCRATCH)
+            assert_same_f32(got.x[i], want.x[i], n[i], "buffer");
+        assert_true(guard_intact(&got.guard[i]));
+        guard_free(&got.guard[i]);
+        guard_free(&want.guard[i]);
+    }
+}
+
+static void check(rfa_scan_f32_t *kernel)
+{
+    static const size_t lengths[] = {0, 1, 2, 13}, channels[] = {1, 15, 16, 17, 33, 64},
+                        states[] = {1, 2, 15, 16, 17, 64};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (size_t j = 0; j < sizeof channels / sizeof *channels; j++)
+            for (size_t k = 0; k < sizeof states / sizeof *states; k++)
+                for (unsigned mode = 0; mode < 8; mode++)
+                    compare(kernel,
+                            &(struct shape){lengths[i], channels[j], states[k], mode & 1, mode & 2, mode & 4, OWN});
+    for (int alias = OWN; alias < ALIASES; alias++)
+        for (unsigned specials = 0; specials < 2; specials++)
+            compare(kernel, &(struct shape){37, 48, 16, true, true, specials, (enum alias)alias});
+}
+
+int main(void)
+{
+    return run_rows();
+}
