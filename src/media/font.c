@@ -18,7 +18,7 @@ struct glyph {
 
 /* clang-format off */
 static const struct glyph glyphs[GLYPHS] = {
-    [' ' - ' '] = {3, ""},
+    [' ' - ' '] = {5, ""},
     ['!' - ' '] = {0, "0o0e;0606"},
     ['"' - ' '] = {4, "0o0k;4o4k"},
     ['#' - ' '] = {12, "4o26;ao86;0ici;0ccc"},

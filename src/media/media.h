@@ -106,7 +106,7 @@ struct rfa_stream_options {
 };
 
 struct rfa_stream_info {
-    int width, height;
+    int width, height;        /* as displayed; 0 for a folder, whose pictures may differ */
     double frames_per_second; /* nominal, of what is delivered; 0: unknown */
     double seconds;           /* length; 0: unknown or endless */
     bool live;                /* a camera or a network stream: frames come at their own pace */
