@@ -163,8 +163,7 @@ static void text_is_utf8(void **state)
 /* ------------------------------------------------------------------ the annotated picture */
 
 static const char *const labels[] = {"walk", "talk to (e.g., self, a person, a group)",
-                                     "an action whose name is longer than any picture "
-                                     "is wide, and then some, and on and on"};
+                                     "an action whose name is longer than any picture is wide, and more of it"};
 
 static void annotate(struct rfa_picture *out, int width, int height, const struct rfa_annotation *annotation)
 {
