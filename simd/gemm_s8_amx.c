@@ -1,14 +1,18 @@
 /* Intel AMX: a tile register holds 16 rows of 64 bytes, and TDPBSSD multiplies a tile of activations [16 rows][64 k] by
  * a tile of weights [16 lines][16 outputs][4 k]. Sixteen lines of a panel are such a tile as they lie in the file, so
- * both are loaded in place; only the last lines of a panel, where fewer than sixteen are left, go through a zero-filled
- * copy.
+ * weights are loaded in place; only the last lines of a panel, where fewer than sixteen are left, go through a
+ * zero-filled copy.
  *
- *               panel p    panel p+1
- *   rows 0-15   C0         C1          four sums, two tiles of activations and two of weights: all eight tile
- * registers, rows 16-31  C2         C3          four products for four loads
+ *               panel p   panel p+1
+ *   rows 0-15   C0        C1          four sums, two tiles of activations and two of weights: all eight registers,
+ *   rows 16-31  C2        C3          four products for four loads
  *
- * The unit works beside the vector units, so while one block is multiplied, the previous one is scaled and stored, some
- * rows after each step of 64 k.
+ * The tile unit works beside the vector units, so while one block of 32 x 32 is multiplied, the previous one is scaled
+ * and stored, some rows after each step of 64 k.
+ *
+ * What limits it is the way from L2: a block asks for 64 bytes a clock. Therefore activations are copied into the order
+ * of reading, as many rows as fit L2 beside the panels; each block walks K in the direction opposite to the one before,
+ * so that it begins with what L1 still holds; and the next panels are fetched into L2 meanwhile.
  */
 #if !(defined(__AMX_INT8__) || defined(__AMXINT8__)) || !defined(__AVX512BW__) || !defined(__AVX512DQ__)
 #error "gemm_s8_amx.c needs the flags of rfa_simd(amx) in CMakeLists.txt"
@@ -26,7 +30,9 @@ enum {
     COLS = 2 * RFA_PANEL_N,
     TILE_BYTES = TILE_ROWS * RFA_LINE,
     STEP_K = 64,
-    STEP_LINES = STEP_K / RFA_PANEL_K
+    STEP_LINES = STEP_K / RFA_PANEL_K,
+    PACKED_BYTES = 1 << 20, /* half of a core's L2 */
+    MOST_AHEAD = 8 /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
 };
 
 /* Tile registers. gcc pastes the number into the instruction, so these cannot be enumeration constants. */
@@ -50,15 +56,19 @@ struct scratch {
     int32_t sum[2][ROWS * COLS]; /* this block and the previous one */
     int8_t tail[2][TILE_BYTES];  /* the last lines of both panels */
     struct tile_config config;
+    int8_t a[]; /* blocks of rows, each [k / STEP_K][its rows][STEP_K] */
 };
 
 /* What the product loop reads. */
 struct source {
-    const int8_t *a0, *a1; /* rows of the upper and the lower tile; a1 NULL: there is only the upper one */
-    size_t a_stride;
+    const int8_t *a; /* packed rows of this block: those of the upper tile, then those of the lower one, or none */
+    size_t upper, lower;
     const int8_t *w0, *w1;
-    const int8_t *tail; /* zero-filled copies, NULL where K is a multiple of STEP_K */
-    size_t steps;       /* with the tail */
+    const int8_t *tail;  /* zero-filled copies of the last lines */
+    size_t whole, steps; /* without and with the tail */
+    bool backwards;
+    const int8_t *next; /* what to fetch into L2, and how many lines in a step */
+    size_t next_lines;
 };
 
 /* A block whose sums wait in scratch. */
@@ -76,7 +86,7 @@ INLINE void settle_stores(void)
 static void configure(struct scratch *x, size_t upper, size_t lower)
 {
     x->config = (struct tile_config){.palette = 1};
-    for (size_t i = C0; i <= W1; i++) {
+    for (size_t i = 0; i < 8; i++) {
         x->config.row_bytes[i] = RFA_LINE;
         x->config.rows[i] = TILE_ROWS;
     }
@@ -93,58 +103,62 @@ INLINE void finish_some(const struct rfa_gemm_s8_args *g, struct pending *p, siz
         finish_row(g, &p->t, p->done, act);
 }
 
-INLINE void step(const struct source *s, size_t i, const int8_t *w0, const int8_t *w1, const bool lower)
+INLINE void step(const struct source *s, size_t i, const bool lower)
 {
+    const int8_t *a = s->a + i * (s->upper + s->lower) * STEP_K;
+    const int8_t *w0 = i < s->whole ? s->w0 + i * TILE_BYTES : s->tail;
+    const int8_t *w1 = i < s->whole ? s->w1 + i * TILE_BYTES : s->tail + TILE_BYTES;
     _tile_loadd(W0, w0, RFA_LINE);
-    _tile_loadd(A0, s->a0 + i * STEP_K, s->a_stride);
+    _tile_loadd(A0, a, STEP_K);
     _tile_loadd(W1, w1, RFA_LINE);
     _tile_dpbssd(C0, A0, W0);
     _tile_dpbssd(C1, A0, W1);
     if (lower) {
-        _tile_loadd(A1, s->a1 + i * STEP_K, s->a_stride);
+        _tile_loadd(A1, a + s->upper * STEP_K, STEP_K);
         _tile_dpbssd(C2, A1, W0);
         _tile_dpbssd(C3, A1, W1);
     }
 }
 
+INLINE void fetch_next(struct source *s)
+{
+    for (size_t i = 0; i < s->next_lines; i++, s->next += RFA_LINE)
+        _mm_prefetch((const char *)s->next, _MM_HINT_T1);
+}
+
 /* sum[rows][COLS] of one block, and the end of the previous one. */
-INLINE void product(int32_t *sum, size_t upper, const struct source *s, const struct rfa_gemm_s8_args *g,
-                    struct pending *p, const bool lower, const enum rfa_act act)
+INLINE void product(int32_t *sum, struct source *s, const struct rfa_gemm_s8_args *g, struct pending *p,
+                    const bool lower, const enum rfa_act act)
 {
     const size_t share = (p->t.rows + s->steps - 1) / s->steps;
-    const size_t whole = s->tail ? s->steps - 1 : s->steps;
     _tile_zero(C0);
     _tile_zero(C1);
     if (lower) {
         _tile_zero(C2);
         _tile_zero(C3);
     }
-    for (size_t i = 0; i < whole; i++) {
-        step(s, i, s->w0 + i * TILE_BYTES, s->w1 + i * TILE_BYTES, lower);
+    for (size_t i = 0; i < s->steps; i++) {
+        step(s, s->backwards ? s->steps - 1 - i : i, lower);
+        fetch_next(s);
         finish_some(g, p, share, act);
     }
-    if (s->tail)
-        step(s, whole, s->tail, s->tail + TILE_BYTES, lower);
-    finish_some(g, p, ROWS, act);
     _tile_stored(C0, sum, COLS * sizeof *sum);
     _tile_stored(C1, sum + RFA_PANEL_N, COLS * sizeof *sum);
     if (lower) {
-        _tile_stored(C2, sum + upper * COLS, COLS * sizeof *sum);
-        _tile_stored(C3, sum + upper * COLS + RFA_PANEL_N, COLS * sizeof *sum);
+        _tile_stored(C2, sum + s->upper * COLS, COLS * sizeof *sum);
+        _tile_stored(C3, sum + s->upper * COLS + RFA_PANEL_N, COLS * sizeof *sum);
     }
 }
 
-typedef void product_t(int32_t *sum, size_t upper, const struct source *s, const struct rfa_gemm_s8_args *g,
-                       struct pending *p);
+typedef void product_t(int32_t *sum, struct source *s, const struct rfa_gemm_s8_args *g, struct pending *p);
 
 #define PRODUCT(name, act)                                                                                             \
-    static void product_##name(int32_t *sum, size_t upper, const struct source *s, const struct rfa_gemm_s8_args *g,   \
-                               struct pending *p)                                                                      \
+    static void product_##name(int32_t *sum, struct source *s, const struct rfa_gemm_s8_args *g, struct pending *p)    \
     {                                                                                                                  \
-        if (s->a1)                                                                                                     \
-            product(sum, upper, s, g, p, true, act);                                                                   \
+        if (s->lower)                                                                                                  \
+            product(sum, s, g, p, true, act);                                                                          \
         else                                                                                                           \
-            product(sum, upper, s, g, p, false, act);                                                                  \
+            product(sum, s, g, p, false, act);                                                                         \
     }
 PRODUCT(none, RFA_ACT_NONE)
 PRODUCT(relu, RFA_ACT_RELU)
@@ -158,46 +172,93 @@ static product_t *const products[RFA_ACT_COUNT] = {
     [RFA_ACT_SILU] = product_silu, [RFA_ACT_SIGMOID] = product_sigmoid, [RFA_ACT_SOFTPLUS] = product_softplus,
 };
 
+/* Rows that are packed at once. */
+static size_t packed_rows(size_t k)
+{
+    size_t rows = PACKED_BYTES / rfa_row_bytes(k) / ROWS * ROWS;
+    return rows > 0 ? rows : ROWS;
+}
+
+/* Copies rows [m, m + rows) block by block into the order of struct scratch. */
+static void pack_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, size_t m, size_t rows)
+{
+    const size_t steps = rfa_row_bytes(g->k) / STEP_K;
+    for (size_t first = 0, height; first < rows; first += height) {
+        height = even_rows(rows, first, ROWS);
+        int8_t *block = x->a + first * steps * STEP_K;
+        for (size_t i = 0; i < height; i++) {
+            const int8_t *a = g->a + (m + first + i) * g->a_stride;
+            for (size_t j = 0; j < steps; j++)
+                _mm512_store_si512(block + (j * height + i) * STEP_K, _mm512_load_si512(a + j * STEP_K));
+        }
+    }
+    settle_stores();
+}
+
 /* The two panels from output n on; where the matrix has only one left, it is taken twice. */
 static void take_panels(struct source *s, struct scratch *x, const struct rfa_gemm_s8_args *g, size_t n)
 {
-    const size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K;
-    const size_t whole = lines / STEP_LINES, rest = lines % STEP_LINES;
+    const size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, rest = lines % STEP_LINES;
     s->w0 = g->w + n / RFA_PANEL_N * lines * RFA_LINE;
     s->w1 = n + RFA_PANEL_N < g->n ? s->w0 + lines * RFA_LINE : s->w0;
-    s->steps = whole + (rest > 0);
-    if (rest) {
-        memcpy(x->tail[0], s->w0 + whole * TILE_BYTES, rest * RFA_LINE);
-        memcpy(x->tail[1], s->w1 + whole * TILE_BYTES, rest * RFA_LINE);
-        s->tail = x->tail[0];
-        settle_stores();
-    }
+    s->whole = lines / STEP_LINES;
+    s->steps = s->whole + (rest > 0);
+    s->tail = x->tail[0];
+    memcpy(x->tail[0], s->w0 + s->whole * TILE_BYTES, rest * RFA_LINE);
+    memcpy(x->tail[1], s->w1 + s->whole * TILE_BYTES, rest * RFA_LINE);
+    settle_stores();
 }
 
-static void multiply(const struct rfa_gemm_s8_args *g, struct scratch *x)
+/* Spreads the fetching of the two panels after output n's over the steps of `blocks` blocks. */
+static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t blocks)
 {
-    struct source s = {.a_stride = g->a_stride};
-    struct pending p = {0};
+    const size_t lines = 2 * ((g->k + RFA_PANEL_K - 1) / RFA_PANEL_K);
+    s->next = s->w0 + lines * RFA_LINE;
+    s->next_lines = n + 2 * COLS <= g->n ? (lines + blocks * s->steps - 1) / (blocks * s->steps) : 0;
+    if (s->next_lines > MOST_AHEAD)
+        s->next_lines = 0;
+}
+
+/* State of the walk over all blocks. */
+struct walk {
+    struct source s;
+    struct pending p;
+    size_t configured; /* rows that the tile registers are set up for */
+    size_t turn;
+};
+
+/* Rows and columns of t; s.a stands at its packed rows. */
+static void multiply_block(const struct rfa_gemm_s8_args *g, struct scratch *x, struct walk *v, struct tile t)
+{
+    struct source *s = &v->s;
+    s->lower = t.rows > TILE_ROWS ? t.rows / 2 : 0;
+    s->upper = t.rows - s->lower;
+    s->backwards = v->turn & 1;
+    if (t.rows != v->configured)
+        configure(x, s->upper, s->lower);
+    v->configured = t.rows;
+    int32_t *sum = x->sum[v->turn++ & 1];
+    products[g->act](sum, s, g, &v->p);
+    t.sum = sum;
+    v->p = (struct pending){.t = t};
+}
+
+/* Rows [m, m + rows) of the product. */
+static void multiply_rows(const struct rfa_gemm_s8_args *g, struct scratch *x, struct walk *v, size_t m, size_t rows)
+{
+    pack_rows(x, g, m, rows);
     struct tile t = {.stride = COLS};
-    size_t configured = 0, buffer = 0;
     for (t.n = 0; t.n < g->n; t.n += COLS) {
         t.cols = g->n - t.n < COLS ? g->n - t.n : COLS;
-        take_panels(&s, x, g, t.n);
-        for (t.m = 0; t.m < g->m; t.m += t.rows) {
-            t.rows = even_rows(g->m, t.m, ROWS);
-            size_t lower = t.rows > TILE_ROWS ? t.rows / 2 : 0, upper = t.rows - lower;
-            if (t.rows != configured)
-                configure(x, upper, lower);
-            configured = t.rows;
-            s.a0 = g->a + t.m * g->a_stride;
-            s.a1 = lower ? s.a0 + upper * g->a_stride : NULL;
-            products[g->act](x->sum[buffer], upper, &s, g, &p);
-            p = (struct pending){.t = t};
-            p.t.sum = x->sum[buffer];
-            buffer ^= 1;
+        take_panels(&v->s, x, g, t.n);
+        take_next(&v->s, g, t.n, (rows + ROWS - 1) / ROWS);
+        for (size_t first = 0; first < rows; first += t.rows) {
+            t.m = m + first;
+            t.rows = even_rows(rows, first, ROWS);
+            v->s.a = x->a + first * v->s.steps * STEP_K;
+            multiply_block(g, x, v, t);
         }
     }
-    finish_tile(g, &p.t);
 }
 
 static void run(const struct rfa_gemm_s8_args *g)
@@ -205,18 +266,24 @@ static void run(const struct rfa_gemm_s8_args *g)
     assert(g->k >= 1 && g->k <= RFA_MAX_K);
     assert((uintptr_t)g->a % RFA_LINE == 0 && (uintptr_t)g->w % RFA_LINE == 0 && g->a_stride % RFA_LINE == 0);
     assert((uintptr_t)g->scratch % RFA_LINE == 0);
-    struct scratch *x = g->scratch;
     if (g->m == 0 || g->n == 0)
         return;
+    struct scratch *x = g->scratch;
+    struct walk v = {0};
     memset(x->tail, 0, sizeof x->tail);
-    multiply(g, x);
+    for (size_t m = 0, rows; m < g->m; m += rows) {
+        rows = even_rows(g->m, m, packed_rows(g->k));
+        multiply_rows(g, x, &v, m, rows);
+    }
+    finish_tile(g, &v.p.t);
     _tile_release();
 }
 
 static size_t scratch_bytes(size_t m, size_t n, size_t k)
 {
-    (void)m, (void)n, (void)k;
-    return sizeof(struct scratch);
+    (void)n;
+    const size_t rows = m < packed_rows(k) ? m : packed_rows(k);
+    return sizeof(struct scratch) + rows * rfa_row_bytes(k);
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_amx = {.a_xor = 0, .mr = ROWS, .mc = 512, .scratch_bytes = scratch_bytes, .run = run};
