@@ -1,6 +1,7 @@
 """Compares src/image.c with Pillow (bit for bit) and with torch (to 1e-6) on random sizes, up and down.
 
 usage: python3 compare_resize.py TOOL_RESIZE [--cases 200] [--seed 1]     needs numpy, Pillow; torch for the tensor methods
+       python3 compare_resize.py --goldens data/resize.bin                 writes the small cases that test_image.c reads
 """
 
 import argparse
@@ -63,12 +64,46 @@ def sizes(random, count):
         yield tuple(int(x) for x in source), tuple(int(x) for x in target)
 
 
+# width, height -> width, height: up, down, mixed, unchanged, to almost nothing, from one pixel, far down.
+GOLDEN_SIZES = [((7, 5), (13, 11)), ((37, 29), (9, 7)), ((30, 20), (8, 33)), ((6, 6), (6, 6)), ((5, 7), (2, 1)), ((1, 1), (3, 2)),
+                ((211, 160), (6, 5))]
+METHODS = ["tensor", "tensor-no-antialias", "pillow"]  # the order of enum rfa_resize_method
+FILTERS = ["bilinear", "bicubic"]  # the order of enum rfa_filter
+
+
+def golden_image(width, height):
+    """The image of test_image.c: top bytes of a linear congruential sequence."""
+    values, state = np.empty(3 * width * height, np.uint8), width * 1000 + height
+    for i in range(values.size):
+        state = (state * 1664525 + 1013904223) % 2**32
+        values[i] = state >> 24
+    return values.reshape(height, width, 3)
+
+
+def write_goldens(path):
+    """Records of six int32 (method, filter, width, height, output width, output height) and float32 [3][height][width]."""
+    with open(path, "wb") as file:
+        for (width, height), (out_width, out_height) in GOLDEN_SIZES:
+            image, target = golden_image(width, height), (out_height, out_width)
+            for method, name in enumerate(METHODS):
+                for kernel, kernel_name in enumerate(FILTERS):
+                    result = pillow(kernel_name, image, target) if name == "pillow" else tensor(
+                        kernel_name, image, target, name == "tensor")
+                    np.array([method, kernel, width, height, out_width, out_height], "<i4").tofile(file)
+                    np.ascontiguousarray(result, "<f4").tofile(file)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("tool")
+    parser.add_argument("tool", nargs="?")
+    parser.add_argument("--goldens")
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if options.goldens:
+        return write_goldens(options.goldens)
+    if options.tool is None:
+        parser.error("TOOL_RESIZE or --goldens is needed")
     random = np.random.default_rng(options.seed)
     worst = {}
     failed = False
