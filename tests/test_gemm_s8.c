@@ -272,6 +272,9 @@ static void many_rows(const struct row *row)
     }
     struct shape s = {.m = 301, .n = 67, .k = 131, .a_scale_step = 1, .bias = true};
     compare(row, &s);
+    struct shape wide = {
+        .m = 150, .n = 36, .k = 8200, .a_scale_step = 1, .bias = true}; /* more rows than a cache takes */
+    compare(row, &wide);
 }
 
 static void test_row(void **state)
