@@ -305,6 +305,13 @@ size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name)
     return t ? (size_t)t->dim[0] : 0;
 }
 
+size_t rfa_weight_bytes(const struct rfa_weight *w)
+{
+    if (!w->data)
+        return 0;
+    return w->type == RFA_TYPE_I8 ? rfa_panel_bytes(w->n, w->k) : w->n * w->k * rfa_type_bytes(w->type);
+}
+
 struct rfa_weight rfa_weight_rows(struct rfa_weight w, size_t first, size_t n)
 {
     size_t offset = first * w.k * rfa_type_bytes(w.type);

@@ -57,6 +57,9 @@ struct rfa_weight {
     const float *bias;    /* [n] (I8: padded to 16), or NULL */
 };
 
+/* Bytes of `data`; 0 for an absent weight. */
+size_t rfa_weight_bytes(const struct rfa_weight *w);
+
 enum rfa_op {
     RFA_OP_PATCHES,        /* planar pixels -> rows of patches, window row, column, channel */
     RFA_OP_TOKENS,         /* class token and patches plus positions */

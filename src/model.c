@@ -134,6 +134,19 @@ enum rfa_status rfa_model_open(rfa_model **out, const char *path, const struct r
     return status;
 }
 
+void rfa_model_prefetch(const rfa_model *model)
+{
+    if (model && model->map)
+        rfa_file_advise(model->map, model->map_bytes, RFA_FILE_WILL_NEED);
+}
+
+enum rfa_status rfa_model_lock(const rfa_model *model, const struct rfa_log *log)
+{
+    if (!model)
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_model_lock: the model is NULL; open one first");
+    return model->map ? rfa_file_lock(model->map, model->map_bytes, "the model", log) : RFA_OK;
+}
+
 void rfa_model_close(rfa_model **model)
 {
     if (!model || !*model)

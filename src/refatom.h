@@ -97,6 +97,8 @@ struct rfa_options {
     uint32_t frame_group;    /* frames that pass through VISION together: more is faster and needs more memory; default 2 */
     int max_image_side;      /* largest width or height of an rfa_image; default 4096 */
     size_t max_caption;      /* longest caption in bytes; default 4096 */
+    bool low_memory;         /* give the weights of every step back to the system when it is done: the model may be larger than the
+                                memory, at the price of reading it again; default false */
     bool blas;               /* float models only: large products by OpenBLAS, outside the bit-exactness promise; default false */
     struct rfa_log log;      /* default: none */
     void (*trace)(void *user, const struct rfa_trace *tensor); /* called for every named intermediate; default NULL */
@@ -138,6 +140,13 @@ RFA_API RFA_CHECKED enum rfa_status rfa_model_open(rfa_model **out, const char *
 
 /* The same for a file already in memory, which must be aligned to 64 bytes, stay unchanged and outlive the model. */
 RFA_API RFA_CHECKED enum rfa_status rfa_model_open_memory(rfa_model **out, const void *file, size_t bytes, const struct rfa_log *log);
+
+/* Starts to read all weights from the disk and returns at once: a hint, without effect on a model in memory. */
+RFA_API void rfa_model_prefetch(const rfa_model *model);
+
+/* Reads all weights and keeps them in memory until the model is closed. RFA_ERR_NOMEM: over the limit of locked memory (ulimit -l) or more
+ * than the machine has. */
+RFA_API RFA_CHECKED enum rfa_status rfa_model_lock(const rfa_model *model, const struct rfa_log *log);
 
 /* Frees the model and sets *model to NULL. No session may be using it. NULL and pointer to NULL are fine. */
 RFA_API void rfa_model_close(rfa_model **model);

@@ -96,12 +96,11 @@ enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *
     return RFA_OK;
 }
 
-static size_t weight_bytes(const struct rfa_weight *w)
+/* A weight with what belongs to it. */
+static size_t matrix_bytes(const struct rfa_weight *w)
 {
-    if (!w->data)
-        return 0;
-    size_t n = w->type == RFA_TYPE_I8 ? rfa_round_up(w->n, 16) : w->n, k = w->type == RFA_TYPE_I8 ? rfa_round_up(w->k, 4) : w->k;
-    return n * k * rfa_type_bytes(w->type) + (w->scale ? n * 8 : 0) + (w->bias ? n * 4 : 0);
+    size_t n = w->type == RFA_TYPE_I8 ? rfa_round_up(w->n, 16) : w->n;
+    return rfa_weight_bytes(w) + (w->scale ? n * sizeof *w->scale : 0) + (w->sum ? n * sizeof *w->sum : 0) + (w->bias ? n * sizeof *w->bias : 0);
 }
 
 enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *s, int i)
@@ -119,7 +118,7 @@ enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *
                                    .rows = rfa_max_rows(s, out),
                                    .cols = rfa_cols(s, out),
                                    .macs = rfa_ops[step->op].macs ? rfa_ops[step->op].macs(s, step) : 0,
-                                   .weight_bytes = table ? 0 : weight_bytes(&step->w) + weight_bytes(&step->w2),
+                                   .weight_bytes = table ? 0 : matrix_bytes(&step->w) + matrix_bytes(&step->w2),
                                    .seconds = s->seconds[i]};
     info->arena_bytes = live_bytes(s, i);
     return RFA_OK;

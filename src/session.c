@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "backend_blas.h"
+#include "file_map.h"
 #include "image.h"
 #include "ops.h"
 #include "quant.h"
@@ -290,12 +291,27 @@ static void emit_after(const struct rfa_session *s, int step)
             emit(s, &g->trace[i]);
 }
 
+/* Weights on their way through a memory smaller than the model: the next step's are asked for while this one computes, and a step's are
+ * given back when it is done. */
+static void advise_weights(const struct rfa_session *s, int step, enum rfa_file_advice advice)
+{
+    const struct rfa_graph *g = &s->model->graph;
+    if (!s->options.low_memory || !s->model->map || step >= g->step_count || g->step[step].op == RFA_OP_EMBED)
+        return;
+    const struct rfa_weight *weight[] = {&g->step[step].w, &g->step[step].w2};
+    for (int i = 0; i < 2; i++)
+        rfa_file_advise(weight[i]->data, rfa_weight_bytes(weight[i]), advice);
+}
+
 void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
 {
     const struct rfa_graph *g = &s->model->graph;
+    advise_weights(s, g->stage_begin[stage], RFA_FILE_WILL_NEED);
     for (int i = g->stage_begin[stage]; i < g->stage_begin[stage + 1]; i++) {
         double start = now();
+        advise_weights(s, i + 1, RFA_FILE_WILL_NEED);
         rfa_ops[g->step[i].op].run(s, &g->step[i]);
+        advise_weights(s, i, RFA_FILE_DONT_NEED);
         s->seconds[i] = now() - start;
         emit_after(s, i);
     }

@@ -51,7 +51,7 @@ static enum rfa_status find(const struct rfa_gguf_tensor **out, const struct rfa
 static enum rfa_status encode(rfa_session *s, const struct rfa_case *c, const rfa_model *model, const char *path, const struct rfa_log *log)
 {
     struct rfa_model_info info;
-    const struct rfa_gguf_tensor *frames, *key, *sentence, *keywords = NULL;
+    const struct rfa_gguf_tensor *frames = NULL, *key = NULL, *sentence = NULL, *keywords = NULL;
     rfa_model_get_info(&info, model);
     const uint64_t frame_dim[] = {info.frames, 3, info.image_size, info.image_size}, key_dim[] = {3, info.key_height, info.key_width};
     const uint64_t any[] = {0};

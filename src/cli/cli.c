@@ -108,6 +108,7 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
     rfa_options_default(options);
     options->log = rfa_cli_log;
     options->blas = given->blas;
+    options->low_memory = given->low_memory;
     if (given->threads && !rfa_cli_number(&threads, "--threads", given->threads, 1, 256))
         return false;
     if (given->group && !rfa_cli_number(&group, "--group", given->group, 1, 64))
@@ -119,6 +120,16 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
         return false;
     }
     return true;
+}
+
+enum rfa_status rfa_cli_open_model(rfa_model **model, const char *path, const struct rfa_cli_session *given)
+{
+    enum rfa_status status = rfa_model_open(model, path, &rfa_cli_log);
+    if (status == RFA_OK && given->prefetch)
+        rfa_model_prefetch(*model);
+    if (status == RFA_OK && given->lock)
+        status = rfa_model_lock(*model, &rfa_cli_log);
+    return status;
 }
 
 const char *rfa_cli_bytes(char text[16], size_t bytes)

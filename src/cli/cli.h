@@ -28,14 +28,17 @@ struct rfa_cli_option {
  * after a message on stderr that names the argument. */
 int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count, const char **positional, int max);
 
-/* Options that every command with a session takes: --threads N, --cpu TIER, --group N, --blas. Strings as given, NULL if absent. */
+/* Options of commands with a session. Strings as given, NULL if absent. */
 struct rfa_cli_session {
-    const char *threads, *cpu, *group;
-    bool blas;
+    const char *threads, *cpu, *group;         /* --threads N, --cpu TIER, --group N */
+    bool blas, low_memory, prefetch, lock;     /* --blas, --low-memory, --prefetch, --lock */
 };
 
 /* Fills *options from the strings; false after a message. Threads default to the processors this process may use. */
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given);
+
+/* rfa_model_open, then --prefetch and --lock. */
+RFA_CHECKED enum rfa_status rfa_cli_open_model(rfa_model **model, const char *path, const struct rfa_cli_session *given);
 
 /* Whole number in [least, most]; false after a message that names the option. */
 bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most);

@@ -48,6 +48,8 @@ static const char help[] =
     "  --threads N        default: all processors\n"
     "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
     "  --group N          frames that pass through the vision encoder together, default 2: more is faster and larger\n"
+    "  --prefetch         start reading the whole model from the disk at once; --lock: and keep it in memory\n"
+    "  --low-memory       give weights back to the system as soon as they are used: for models larger than the memory\n"
     "  --blas             float models: large products by OpenBLAS (results then vary from machine to machine)\n";
 
 static int parse(struct job *job, int argc, char **argv)
@@ -57,6 +59,7 @@ static int parse(struct job *job, int argc, char **argv)
         {"--inputs", &job->inputs, NULL},     {"--json", NULL, &job->json},        {"--annotate", &job->annotate, NULL},
         {"--trace", &job->trace_path, NULL},  {"--threads", &job->session.threads, NULL}, {"--cpu", &job->session.cpu, NULL},
         {"--group", &job->session.group, NULL}, {"--blas", NULL, &job->session.blas},
+        {"--low-memory", NULL, &job->session.low_memory}, {"--prefetch", NULL, &job->session.prefetch}, {"--lock", NULL, &job->session.lock},
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
         return EXIT_USAGE;
@@ -137,7 +140,7 @@ static enum rfa_status open_session(struct run *r)
 
 static enum rfa_status answer(struct run *r)
 {
-    enum rfa_status status = rfa_model_open(&r->model, r->job.model_path, &r->options.log);
+    enum rfa_status status = rfa_cli_open_model(&r->model, r->job.model_path, &r->job.session);
     if (status != RFA_OK)
         return status;
     rfa_model_get_info(&r->info, r->model);
