@@ -81,7 +81,7 @@ static void run_float(struct product *p)
 {
     p->row_block = smaller(p->rows, FLOAT_ROWS);
     size_t row_blocks = divide_up(p->rows, p->row_block);
-    size_t wanted = divide_up((size_t)p->s->team.threads * TASKS_A_THREAD, row_blocks);
+    size_t wanted = divide_up((size_t)p->s->options.threads * TASKS_A_THREAD, row_blocks);
     p->output_block = rfa_round_up(divide_up(p->outputs, wanted), FLOAT_OUTPUTS);
     p->output_blocks = divide_up(p->outputs, p->output_block);
     rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, float_task, p);
@@ -201,7 +201,7 @@ static void run_int8(struct product *p)
     size_t row_blocks = divide_up(p->rows, fitting > gemm->mr ? fitting : gemm->mr);
     p->row_block = rfa_round_up(divide_up(p->rows, row_blocks), gemm->mr);
     row_blocks = divide_up(p->rows, p->row_block);
-    size_t threads = (size_t)p->s->team.threads;
+    size_t threads = (size_t)p->s->options.threads;
     size_t wanted = threads == 1 ? 1 : divide_up(threads * TASKS_A_THREAD, row_blocks);
     p->output_block = rfa_round_up(divide_up(p->outputs, wanted), RFA_LINE);
     p->output_blocks = divide_up(p->outputs, p->output_block);
@@ -233,7 +233,7 @@ static void fused_task(void *context, size_t task, int thread)
 
 static size_t fused_rows(const struct rfa_session *s, size_t rows)
 {
-    size_t threads = (size_t)s->team.threads, mc = s->kernels.gemm_s8->mc;
+    size_t threads = (size_t)s->options.threads, mc = s->kernels.gemm_s8->mc;
     size_t blocks = rfa_round_up(divide_up(rows, mc), threads);
     return rfa_round_up(divide_up(rows, blocks), s->kernels.gemm_s8->mr);
 }
