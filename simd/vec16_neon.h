@@ -4,6 +4,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
+#include "poly_neon.h"
 #include "vec16.h"
 
 typedef struct {
@@ -86,7 +87,51 @@ VEC16_INLINE vec16 vec16_max(vec16 a, vec16 b)
     VEC16_EACH(vbslq_f32(vcgtq_f32(b.q[i], a.q[i]), b.q[i], a.q[i]));
 }
 
+VEC16_INLINE vec16 vec16_exp2(vec16 a)
+{
+    VEC16_EACH(rfa_vexp2_neon(a.q[i]));
+}
+
+VEC16_INLINE vec16 vec16_softplus(vec16 a)
+{
+    VEC16_EACH(rfa_vsoftplus_neon(a.q[i]));
+}
+
+VEC16_INLINE vec16 vec16_silu(vec16 a)
+{
+    VEC16_EACH(rfa_vsilu_neon(a.q[i]));
+}
+
+/* The power is a normal number, so adding to the exponent of 2^r gives it exactly. */
+VEC16_INLINE float32x4_t vec16_exp2_normal_quarter(float32x4_t x)
+{
+    const float32x4_t round = vdupq_n_f32(RFA_ROUND);
+    float32x4_t rounded = vaddq_f32(x, round);
+    float32x4_t power = rfa_vexp2_reduced_neon(vsubq_f32(x, vsubq_f32(rounded, round)));
+    int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(rounded), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(power), exponent));
+}
+
+VEC16_INLINE vec16 vec16_exp2_normal(vec16 a)
+{
+    VEC16_EACH(vec16_exp2_normal_quarter(a.q[i]));
+}
+
+/* FMAX keeps NaN. */
+VEC16_INLINE vec16 vec16_max_magnitude(vec16 a, vec16 b)
+{
+    VEC16_EACH(vmaxq_f32(a.q[i], vabsq_f32(b.q[i])));
+}
+
 #undef VEC16_EACH
+
+VEC16_INLINE bool vec16_all_within(vec16 x, float limit)
+{
+    const float32x4_t most = vdupq_n_f32(limit);
+    uint32x4_t low = vandq_u32(vcaleq_f32(x.q[0], most), vcaleq_f32(x.q[1], most));
+    uint32x4_t high = vandq_u32(vcaleq_f32(x.q[2], most), vcaleq_f32(x.q[3], most));
+    return vminvq_u32(vandq_u32(low, high)) != 0;
+}
 
 VEC16_INLINE float vec16_sum(vec16 v)
 {
