@@ -109,7 +109,8 @@ static inline __m256 rfa_vsilu_avx2(__m256 x)
 static inline __m256 rfa_vgelu_avx2(__m256 x)
 {
     __m256 a = _mm256_min_ps(_mm256_set1_ps(RFA_GELU_MAX), _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x));
-    __m256 p = _mm256_set1_ps(RFA_GELU_C9);
+    __m256 p = _mm256_set1_ps(RFA_GELU_C10);
+    p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(RFA_GELU_C9));
     p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(RFA_GELU_C8));
     p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(RFA_GELU_C7));
     p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(RFA_GELU_C6));

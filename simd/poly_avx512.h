@@ -95,7 +95,8 @@ static inline __m512 rfa_vsilu_avx512(__m512 x)
 static inline __m512 rfa_vgelu_avx512(__m512 x)
 {
     __m512 a = _mm512_min_ps(_mm512_set1_ps(RFA_GELU_MAX), _mm512_abs_ps(x));
-    __m512 p = _mm512_set1_ps(RFA_GELU_C9);
+    __m512 p = _mm512_set1_ps(RFA_GELU_C10);
+    p = _mm512_fmadd_ps(p, a, _mm512_set1_ps(RFA_GELU_C9));
     p = _mm512_fmadd_ps(p, a, _mm512_set1_ps(RFA_GELU_C8));
     p = _mm512_fmadd_ps(p, a, _mm512_set1_ps(RFA_GELU_C7));
     p = _mm512_fmadd_ps(p, a, _mm512_set1_ps(RFA_GELU_C6));

@@ -1,0 +1,43 @@
+/* The maximum of a row, for the softmax kernels: rfa_max in any order, which can differ from the order of the C kernel
+ * only in the sign of a zero, and that vanishes in x - max. */
+#ifndef RFA_SOFTMAX_MAX_H
+#define RFA_SOFTMAX_MAX_H
+
+#include <math.h>
+
+#include "poly.h"
+
+/* The n <= 16 values at x, then -infinity. */
+VEC16_INLINE vec16 load_or_least(const float *x, size_t n)
+{
+    float lanes[16];
+    for (size_t j = 0; j < 16; j++)
+        lanes[j] = j < n ? x[j] : -INFINITY;
+    return vec16_load(lanes);
+}
+
+VEC16_INLINE float largest_lane(vec16 v)
+{
+    float lanes[16], max = -INFINITY;
+    vec16_store(lanes, v);
+    for (size_t j = 0; j < 16; j++)
+        max = rfa_max(max, lanes[j]);
+    return max;
+}
+
+VEC16_INLINE float row_max(const float *x, size_t n)
+{
+    vec16 max[2] = {vec16_set1(-INFINITY), vec16_set1(-INFINITY)};
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        max[0] = vec16_max(max[0], vec16_load(x + i));
+        max[1] = vec16_max(max[1], vec16_load(x + i + 16));
+    }
+    for (; i + 16 <= n; i += 16)
+        max[0] = vec16_max(max[0], vec16_load(x + i));
+    if (i < n)
+        max[1] = vec16_max(max[1], load_or_least(x + i, n - i));
+    return largest_lane(vec16_max(max[0], max[1]));
+}
+
+#endif

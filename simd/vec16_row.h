@@ -1,0 +1,21 @@
+/* What the kernels on rows need beyond vec16.h: included by vec16_row_<isa>.h, which defines
+ *
+ *   vec16_exp(x) vec16_act(x, act)      those of poly.h
+ *   vec16_magnitude(max, x)             lanes as bit patterns: the larger of max and rfa_magnitude(x)
+ *   vec16_largest_magnitude(max)        the largest lane of that
+ *   vec16_within(x, limit)              x where |x| <= limit, else (NaN too) +0
+ *
+ * and the type `line`, 64 int8 values:
+ *
+ *   line_round(x)                       four vec16 in [-128, 128], to nearest, half to even, 128 becomes 127
+ *   line_store(q, l, a_xor)             64 bytes, any alignment
+ *   line_sum(sum, l)                    adds the 64 values, all >= 0, to the running sums
+ *   line_total(sum)                     adds those up */
+#ifndef RFA_VEC16_ROW_H
+#define RFA_VEC16_ROW_H
+
+#include "../quant/quant.h"
+#include "kernels.h"
+#include "vec16.h"
+
+#endif

@@ -1,0 +1,90 @@
+#ifndef RFA_VEC16_ROW_AVX2_H
+#define RFA_VEC16_ROW_AVX2_H
+
+#include "vec16_avx2.h"
+#include "vec16_row.h"
+
+VEC16_INLINE vec16 vec16_exp(vec16 x)
+{
+    return (vec16){rfa_vexp_avx2(x.lo), rfa_vexp_avx2(x.hi)};
+}
+
+VEC16_INLINE vec16 vec16_act(vec16 x, enum rfa_act act)
+{
+    return (vec16){rfa_vact_avx2(x.lo, act), rfa_vact_avx2(x.hi, act)};
+}
+
+VEC16_INLINE __m256 vec16_magnitude_half(__m256 max, __m256 x)
+{
+    __m256i magnitude = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fffffff));
+    return _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(max), magnitude));
+}
+
+VEC16_INLINE vec16 vec16_magnitude(vec16 max, vec16 x)
+{
+    return (vec16){vec16_magnitude_half(max.lo, x.lo), vec16_magnitude_half(max.hi, x.hi)};
+}
+
+VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
+{
+    __m256i m8 = _mm256_max_epu32(_mm256_castps_si256(max.lo), _mm256_castps_si256(max.hi));
+    __m128i m4 = _mm_max_epu32(_mm256_castsi256_si128(m8), _mm256_extracti128_si256(m8, 1));
+    __m128i m2 = _mm_max_epu32(m4, _mm_shuffle_epi32(m4, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_max_epu32(m2, _mm_shuffle_epi32(m2, 0xb1)));
+}
+
+VEC16_INLINE __m256 vec16_within_half(__m256 x, float limit)
+{
+    __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+    return _mm256_and_ps(x, _mm256_cmp_ps(magnitude, _mm256_set1_ps(limit), _CMP_LE_OQ));
+}
+
+VEC16_INLINE vec16 vec16_within(vec16 x, float limit)
+{
+    return (vec16){vec16_within_half(x.lo, limit), vec16_within_half(x.hi, limit)};
+}
+
+typedef struct {
+    __m256i lo, hi;
+} line;
+
+/* The packs work in 128-bit lanes, so that 4-byte groups come out as 0 2 4 6, 1 3 5 7. */
+VEC16_INLINE __m256i line_round_half(vec16 x, vec16 y)
+{
+    __m256i low = _mm256_packs_epi32(_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi));
+    __m256i high = _mm256_packs_epi32(_mm256_cvtps_epi32(y.lo), _mm256_cvtps_epi32(y.hi));
+    return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+VEC16_INLINE line line_round(const vec16 x[4])
+{
+    return (line){line_round_half(x[0], x[1]), line_round_half(x[2], x[3])};
+}
+
+VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)
+{
+    const __m256i flip = _mm256_set1_epi8((char)a_xor);
+    _mm256_storeu_si256((__m256i *)(void *)q, _mm256_xor_si256(l.lo, flip));
+    _mm256_storeu_si256((__m256i *)(void *)(q + 32), _mm256_xor_si256(l.hi, flip));
+}
+
+typedef __m256i line_sums;
+
+VEC16_INLINE line_sums line_sum_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+VEC16_INLINE line_sums line_sum(line_sums sum, line l)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    return _mm256_add_epi64(sum, _mm256_add_epi64(_mm256_sad_epu8(l.lo, zero), _mm256_sad_epu8(l.hi, zero)));
+}
+
+VEC16_INLINE int32_t line_total(line_sums sum)
+{
+    __m128i half = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    return _mm_cvtsi128_si32(_mm_add_epi64(half, _mm_unpackhi_epi64(half, half)));
+}
+
+#endif

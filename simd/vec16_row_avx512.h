@@ -1,0 +1,66 @@
+#ifndef RFA_VEC16_ROW_AVX512_H
+#define RFA_VEC16_ROW_AVX512_H
+
+#include "vec16_avx512.h"
+#include "vec16_row.h"
+
+VEC16_INLINE vec16 vec16_exp(vec16 x)
+{
+    return rfa_vexp_avx512(x);
+}
+
+VEC16_INLINE vec16 vec16_act(vec16 x, enum rfa_act act)
+{
+    return rfa_vact_avx512(x, act);
+}
+
+VEC16_INLINE vec16 vec16_magnitude(vec16 max, vec16 x)
+{
+    __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(x));
+    return _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(max), magnitude));
+}
+
+VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
+{
+    return _mm512_reduce_max_epu32(_mm512_castps_si512(max));
+}
+
+VEC16_INLINE vec16 vec16_within(vec16 x, float limit)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(limit), _CMP_LE_OQ), x);
+}
+
+typedef __m512i line;
+
+/* The packs work in 128-bit lanes, so that 4-byte groups come out as 0 4 8 12, 1 5 9 13, ... */
+VEC16_INLINE line line_round(const vec16 x[4])
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i low = _mm512_packs_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
+    __m512i high = _mm512_packs_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
+    return _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+}
+
+VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)
+{
+    _mm512_storeu_si512(q, _mm512_xor_si512(l, _mm512_set1_epi8((char)a_xor)));
+}
+
+typedef __m512i line_sums;
+
+VEC16_INLINE line_sums line_sum_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+VEC16_INLINE line_sums line_sum(line_sums sum, line l)
+{
+    return _mm512_add_epi64(sum, _mm512_sad_epu8(l, _mm512_setzero_si512()));
+}
+
+VEC16_INLINE int32_t line_total(line_sums sum)
+{
+    return (int32_t)_mm512_reduce_add_epi64(sum);
+}
+
+#endif

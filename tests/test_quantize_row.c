@@ -1,0 +1,54 @@
+#define KERNEL_SLOT quantize_row
+#include "guard.h"
+#include "kernel_rows.h"
+
+#include "../quant/quant.h"
+
+static void compare(rfa_quantize_row_t *kernel, size_t n, float scale, uint32_t specials, uint8_t a_xor)
+{
+    struct guard gx, gq, gw;
+    float *x = guard_end(&gx, n * sizeof *x);
+    int8_t *got = guard_end(&gq, rfa_row_bytes(n)), *want = guard_end(&gw, rfa_row_bytes(n));
+    fill_random(x, n, scale);
+    if (specials)
+        sprinkle_specials(x, n, specials);
+    float scale_got = kernel(got, x, n, a_xor), scale_want = rfa_quantize_row_c(want, x, n, a_xor);
+    if (!same_f32(scale_got, scale_want))
+        fail_msg("scale of %zu: %a, C gives %a (seed %u)", n, (double)scale_got, (double)scale_want,
+                 (unsigned)rows_seed);
+    assert_memory_equal(got, want, rfa_row_bytes(n));
+    for (size_t i = n; i < rfa_row_bytes(n); i++)
+        assert_int_equal((uint8_t)got[i], a_xor);
+    guard_free(&gx);
+    guard_free(&gq);
+    guard_free(&gw);
+}
+
+/* Values whose products are exactly halfway between integers: half to even. */
+static void compare_ties(rfa_quantize_row_t *kernel)
+{
+    float x[256];
+    int8_t q[256];
+    for (int i = 0; i < 255; i++)
+        x[i] = ((float)i - 127.0f) + (i < 254 ? 0.5f : 0.0f);
+    x[255] = 127.0f;
+    kernel(q, x, 256, 0);
+    for (int i = 0; i < 254; i++)
+        assert_int_equal(q[i], (i - 127) % 2 ? i - 126 : i - 127);
+}
+
+static void check(rfa_quantize_row_t *kernel)
+{
+    static const float scales[] = {0.0f, 0x1p-149f, 1e-37f, 0x1p-120f, 1.0f, 3.4e38f};
+    for (size_t n = 0; n < 200; n = n < 70 ? n + 1 : n + 13)
+        for (size_t j = 0; j < sizeof scales / sizeof *scales; j++)
+            for (int specials = 0; specials < 2; specials++)
+                compare(kernel, n, scales[j], specials ? 50 : 0, n & 1 ? 0x80 : 0);
+    compare(kernel, 1409, 20.0f, 0, 0x80);
+    compare_ties(kernel);
+}
+
+int main(void)
+{
+    return run_rows();
+}
