@@ -8,6 +8,7 @@
 #   micro1   the reference's smallest configuration, seed 1
 #   nano2    data/nano.json (other counts: 5 frames, 17 actions, odd widths), seed 2: boxes without sigmoid, second branch alone
 #   nano3    the same, seed 3: logits divided by 3, two Mambas in a row
+#   first4   the same, seed 4: RefAtomNet, the 2024 model
 set -eu
 oracle=$1
 python=${2:-python3}
@@ -21,6 +22,7 @@ trap 'rm -rf "$work"' EXIT
     --no-box-sigmoid --branches 2
 "$python" "$tests/make_variant_case.py" "$oracle" "$data/nano.json" 3 "$work/nano3.safetensors" "$data/nano3.case.gguf" \
     --logit-divisor 3 --mamba-depth 2
-for name in micro1 nano2 nano3; do
+"$python" "$tests/make_first_case.py" "$oracle" "$data/nano.json" 4 "$work/first4.safetensors" "$data/first4.case.gguf"
+for name in micro1 nano2 nano3 first4; do
     "$python" "$tests/../models/convert/convert.py" "$work/$name.safetensors" -o "$data/$name.gguf"
 done

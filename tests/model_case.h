@@ -93,10 +93,12 @@ static inline enum rfa_status case_scene(rfa_session *s, const struct model_case
     return rfa_encode_scene_pixels(s, case_data(c, "key_frame"));
 }
 
+/* The first model has no keywords. */
 static inline enum rfa_status case_text(rfa_session *s, const struct model_case *c)
 {
-    return rfa_encode_ids(s, case_data(c, "sentence_ids"), case_count(c, "sentence_ids"), case_data(c, "keyword_ids"),
-                          case_count(c, "keyword_ids"));
+    const struct rfa_gguf_tensor *keywords = case_find(c, "keyword_ids");
+    return rfa_encode_ids(s, case_data(c, "sentence_ids"), case_count(c, "sentence_ids"),
+                          keywords ? keywords->data : NULL, case_count(c, "keyword_ids"));
 }
 
 static inline enum rfa_status case_encode(rfa_session *s, const struct model_case *c)
