@@ -103,6 +103,7 @@ enum rfa_status rfa_encode_frames(rfa_session *s, uint32_t first, const struct r
         RFA_TRY(check_image(s, image ? &image[i] : NULL));
     for (uint32_t done = 0, n; done < count; done += n) {
         n = group_size(s, count - done);
+        rfa_begin_stage(s, RFA_STAGE_VISION);
         prepare(s, RFA_STAGE_VISION, image + done, n);
         run_vision(s, first + done, n);
     }
@@ -117,6 +118,7 @@ enum rfa_status rfa_encode_frame_pixels(rfa_session *s, uint32_t first, const fl
     size_t frame = (size_t)3 * s->model->config.image_size * s->model->config.image_size;
     for (uint32_t done = 0, n; done < count; done += n) {
         n = group_size(s, count - done);
+        rfa_begin_stage(s, RFA_STAGE_VISION);
         memcpy(rfa_data(s, s->model->graph.port.frames), pixels + done * frame, n * frame * sizeof *pixels);
         run_vision(s, first + done, n);
     }
@@ -156,6 +158,7 @@ static void run_scene(struct rfa_session *s)
 enum rfa_status rfa_encode_scene(rfa_session *s, const struct rfa_image *image)
 {
     RFA_TRY(check_image(s, image));
+    rfa_begin_stage(s, RFA_STAGE_SCENE);
     prepare(s, RFA_STAGE_SCENE, image, 1);
     run_scene(s);
     return RFA_OK;
@@ -166,6 +169,7 @@ enum rfa_status rfa_encode_scene_pixels(rfa_session *s, const float *pixels)
     if (!pixels)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "the pixels are NULL; pass [3][key_height][key_width] floats");
     const struct rfa_config *c = &s->model->config;
+    rfa_begin_stage(s, RFA_STAGE_SCENE);
     memcpy(rfa_data(s, s->model->graph.port.key_frame), pixels,
            (size_t)3 * c->key_frame_size[0] * c->key_frame_size[1] * sizeof *pixels);
     run_scene(s);
@@ -198,6 +202,7 @@ enum rfa_status rfa_encode_ids(rfa_session *s, const int32_t *sentence, size_t s
     RFA_TRY(check_ids(s, "sentence", sentence, sentence_count, c->text_positions, (size_t)c->vocab + 1));
     if (with_keywords)
         RFA_TRY(check_ids(s, "keyword string", keywords, keyword_count, c->keyword_limit, c->opt_vocab));
+    rfa_begin_stage(s, RFA_STAGE_TEXT);
     s->rows[RFA_VAR_SENTENCE] = sentence_count;
     memcpy(rfa_data(s, port->sentence_ids), sentence, sentence_count * sizeof *sentence);
     trace_ids(s, "sentence_ids", sentence, sentence_count);
@@ -256,6 +261,7 @@ enum rfa_status rfa_answer(rfa_session *s, struct rfa_result *result)
     if (!result)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_answer: result is NULL; pass the address of a struct rfa_result");
     RFA_TRY(check_ready(s));
+    rfa_begin_stage(s, RFA_STAGE_ANSWER);
     rfa_run_stage(s, RFA_STAGE_ANSWER);
     *result = (struct rfa_result){.actions = s->model->config.actions,
                                   .logits = rfa_data(s, port->logits),

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "alloc.h"
+#include "arena_guard.h"
 #include "backend_blas.h"
 #include "file_map.h"
 #include "image.h"
@@ -83,7 +84,7 @@ float *rfa_scales(const struct rfa_session *s, int id)
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread)
 {
     const struct rfa_block *b = &s->block[s->model->graph.tensor_count + (step - s->model->graph.step)];
-    return s->arena + b->offset + b->bytes / (size_t)s->options.threads * (size_t)thread;
+    return s->arena + b->offset + (b->bytes - RFA_RED_ZONE) / (size_t)s->options.threads * (size_t)thread;
 }
 
 static bool is_result(const struct rfa_graph *g, int id)
@@ -138,6 +139,8 @@ static void place(struct rfa_session *s)
         tensor_block(s, i, &s->block[i]);
     for (int i = 0; i < g->step_count; i++)
         scratch_block(s, i, &s->block[g->tensor_count + i]);
+    for (int i = 0; i < s->block_count; i++)
+        s->block[i].bytes += s->block[i].bytes ? RFA_RED_ZONE : 0;
     s->arena_bytes = rfa_plan_place(s->block, s->order, s->block_count);
 }
 
@@ -216,6 +219,7 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
     memset(s.seconds, 0, (size_t)model->graph.step_count * sizeof *s.seconds);
     memset(s.arena, 0, s.arena_bytes);
     *(struct rfa_session *)memory = s;
+    rfa_guard_start(memory);
     *out = memory;
     return rfa_session_attach(*out);
 }
@@ -249,6 +253,7 @@ void rfa_session_end(rfa_session **session)
 {
     if (!session || !*session)
         return;
+    rfa_guard_end(*session);
     rfa_free((*session)->owned);
     *session = NULL;
 }
@@ -303,16 +308,24 @@ static void advise_weights(const struct rfa_session *s, int step, enum rfa_file_
         rfa_file_advise(weight[i]->data, rfa_weight_bytes(weight[i]), advice);
 }
 
+void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage)
+{
+    rfa_guard_enter(s, s->model->graph.stage_begin[stage]);
+}
+
 void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
 {
     const struct rfa_graph *g = &s->model->graph;
     advise_weights(s, g->stage_begin[stage], RFA_FILE_WILL_NEED);
     for (int i = g->stage_begin[stage]; i < g->stage_begin[stage + 1]; i++) {
         double start = now();
+        if (i > g->stage_begin[stage]) /* the first step's blocks hold the inputs: rfa_begin_stage */
+            rfa_guard_enter(s, i);
         advise_weights(s, i + 1, RFA_FILE_WILL_NEED);
         rfa_ops[g->step[i].op].run(s, &g->step[i]);
         advise_weights(s, i, RFA_FILE_DONT_NEED);
         s->seconds[i] = now() - start;
         emit_after(s, i);
+        rfa_guard_leave(s, i);
     }
 }

@@ -78,6 +78,9 @@ float *rfa_scales(const struct rfa_session *s, int id);
 /* Scratch of the step for this thread, 64-byte aligned. */
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread);
 
+/* To be called before the inputs of a stage are written. */
+void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage);
+
 /* Runs the steps of one stage with the current values of the variables. */
 void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage);
 
