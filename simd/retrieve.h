@@ -3,6 +3,7 @@
 #define RFA_RETRIEVE_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,19 +16,16 @@ struct rfa_retrieve_best {
 
 #define RFA_RETRIEVE_START ((struct rfa_retrieve_best){-INFINITY, -INFINITY, 0, 0})
 
-/* Offers the cosine of token i; tokens come in ascending order. */
+/* Offers the cosine of token i; tokens come in ascending order. Written for conditional moves: which token wins is not
+ * predictable. */
 static inline void rfa_retrieve_offer(struct rfa_retrieve_best *r, float cosine, size_t i)
 {
-    if (isnan(cosine))
-        return;
-    if (r->seen == 0 || cosine > r->best) {
-        r->second = r->best;
-        r->best = cosine;
-        r->index = (int32_t)i;
-    } else if (cosine > r->second) {
-        r->second = cosine;
-    }
-    r->seen++;
+    bool number = cosine == cosine, wins = cosine > r->best || (r->seen == 0 && number);
+    float loser = wins ? r->best : cosine;
+    r->second = loser > r->second ? loser : r->second;
+    r->best = wins ? cosine : r->best;
+    r->index = wins ? (int32_t)i : r->index;
+    r->seen += number;
 }
 
 /* Distance to the runner-up; infinite without one, NaN when nothing was comparable. */

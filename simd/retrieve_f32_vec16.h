@@ -49,32 +49,47 @@ static void fill_tile(struct tile *tile, size_t k)
     }
 }
 
-/* Queries m ... m+queries-1 against all tokens. Where the matrix ends, the last row stands in for the missing ones. */
-static void retrieve_queries(const struct rfa_retrieve_args *args, size_t m, size_t queries)
+/* Queries of a group pass over a few tokens before the next tokens are touched, so both stay in L1. */
+enum { RETRIEVE_GROUP = 8 };
+
+struct group {
+    struct rfa_retrieve_best best[RETRIEVE_GROUP];
+    size_t first, queries;
+};
+
+/* Queries q ... of the group against tokens i ... of the matrix. Where the group or the matrix ends, the last row
+ * stands in for the missing ones. */
+static void retrieve_tile(const struct rfa_retrieve_args *args, struct group *group, size_t q, size_t i)
 {
-    struct rfa_retrieve_best best[RETRIEVE_QUERIES];
     struct tile tile;
-    for (size_t q = 0; q < RETRIEVE_QUERIES; q++) {
-        best[q] = RFA_RETRIEVE_START;
-        tile.query[q] = args->query + (m + (q < queries ? q : queries - 1)) * args->query_stride;
-    }
-    for (size_t i = 0; i < args->n; i += RETRIEVE_TOKENS) {
-        size_t tokens = args->n - i < RETRIEVE_TOKENS ? args->n - i : RETRIEVE_TOKENS;
-        for (size_t t = 0; t < RETRIEVE_TOKENS; t++)
-            tile.token[t] = args->token + (i + (t < tokens ? t : tokens - 1)) * args->token_stride;
-        fill_tile(&tile, args->k);
-        for (size_t q = 0; q < queries; q++)
-            for (size_t t = 0; t < tokens; t++)
-                rfa_retrieve_offer(&best[q], tile.cosine[q][t], i + t);
-    }
+    size_t queries = group->queries - q < RETRIEVE_QUERIES ? group->queries - q : RETRIEVE_QUERIES;
+    size_t tokens = args->n - i < RETRIEVE_TOKENS ? args->n - i : RETRIEVE_TOKENS;
+    for (size_t j = 0; j < RETRIEVE_QUERIES; j++)
+        tile.query[j] = args->query + (group->first + q + (j < queries ? j : queries - 1)) * args->query_stride;
+    for (size_t j = 0; j < RETRIEVE_TOKENS; j++)
+        tile.token[j] = args->token + (i + (j < tokens ? j : tokens - 1)) * args->token_stride;
+    fill_tile(&tile, args->k);
+    for (size_t j = 0; j < queries; j++)
+        for (size_t t = 0; t < tokens; t++)
+            rfa_retrieve_offer(&group->best[q + j], tile.cosine[j][t], i + t);
+}
+
+static void retrieve_group(const struct rfa_retrieve_args *args, size_t first, size_t queries)
+{
+    struct group group = {.first = first, .queries = queries};
+    for (size_t q = 0; q < queries; q++)
+        group.best[q] = RFA_RETRIEVE_START;
+    for (size_t i = 0; i < args->n; i += RETRIEVE_TOKENS)
+        for (size_t q = 0; q < queries; q += RETRIEVE_QUERIES)
+            retrieve_tile(args, &group, q, i);
     for (size_t q = 0; q < queries; q++) {
-        args->index[(m + q) * args->out_stride] = best[q].index;
-        args->margin[(m + q) * args->out_stride] = rfa_retrieve_margin(&best[q]);
+        args->index[(first + q) * args->out_stride] = group.best[q].index;
+        args->margin[(first + q) * args->out_stride] = rfa_retrieve_margin(&group.best[q]);
     }
 }
 
 void RFA_RETRIEVE_F32(const struct rfa_retrieve_args *args)
 {
-    for (size_t m = 0; m < args->m; m += RETRIEVE_QUERIES)
-        retrieve_queries(args, m, args->m - m < RETRIEVE_QUERIES ? args->m - m : RETRIEVE_QUERIES);
+    for (size_t m = 0; m < args->m; m += RETRIEVE_GROUP)
+        retrieve_group(args, m, args->m - m < RETRIEVE_GROUP ? args->m - m : RETRIEVE_GROUP);
 }
