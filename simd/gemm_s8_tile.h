@@ -4,7 +4,7 @@
 
 #include "kernels.h"
 
-/* Sums of rows [m, m + rows) and columns [n, n + cols) of the product; n is a multiple of 16. */
+/* Sums of rows [m, m + rows) and columns [n, n + cols) of the product; n is a multiple of 8. */
 struct tile {
     const int32_t *sum; /* [rows][stride], 64-byte aligned rows, readable up to a multiple of 16 columns */
     size_t stride;
