@@ -11,12 +11,18 @@
 #include "kernels.h"
 #include "quant.h"
 
+/* Rows lie far apart, each in a page of its own: they are fetched this many ahead. */
+enum { ROWS_AHEAD = 16 };
+
 static void column_scales(float *scale, float multiplier[LANES], const float *x, size_t stride, size_t n, size_t k)
 {
     vint a = vzero();
     uint32_t magnitude[LANES];
-    for (size_t j = 0; j < k; j++)
+    for (size_t j = 0; j < k; j++) {
+        if (j + ROWS_AHEAD < k)
+            _mm_prefetch((const char *)(x + (j + ROWS_AHEAD) * stride), _MM_HINT_T0);
         a = vmax(a, vmagnitude(load_lanes(x + j * stride, n)));
+    }
     vget_u32(magnitude, a);
     for (size_t i = 0; i < LANES; i++)
         scale[i] = rfa_quant_scale(magnitude[i], &multiplier[i]);

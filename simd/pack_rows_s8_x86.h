@@ -5,6 +5,15 @@
 #include "kernels.h"
 #include "quant.h"
 
+/* Rows lie far apart, each in a page of its own: they are fetched this many ahead. */
+enum { ROWS_AHEAD = 8 };
+
+static void fetch_row(const float *x, size_t k)
+{
+    for (size_t i = 0; i < k; i += 16)
+        _mm_prefetch((const char *)(x + i), _MM_HINT_T0);
+}
+
 static float row_scale(const float *x, size_t k, float *multiplier)
 {
     uint32_t a = 0;
@@ -36,6 +45,8 @@ void PACK_ROWS(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t
         memset(w + n / 16 * panel, 0, panel);
     for (size_t i = 0; i < padded; i++) {
         float multiplier = 0.0f;
+        if (i + ROWS_AHEAD < n)
+            fetch_row(x + (i + ROWS_AHEAD) * stride, k);
         w_scale[i] = i < n ? row_scale(x + i * stride, k, &multiplier) : 0.0f;
         w_sum[i] = i < n ? place_row(w + i / 16 * panel + i % 16 * RFA_PANEL_K, x + i * stride, k, multiplier) : 0;
     }

@@ -6,7 +6,9 @@
 
 #include "quant.h"
 
-enum { QUERY_ROWS = 64 };
+/* Query rows of a task (float), and of a block whose scores are held at once (int8: a large one, since every product call prepares its
+ * second operand anew). */
+enum { QUERY_ROWS = 64, INT8_ROWS = 320, ROWS_AHEAD = 8 };
 
 struct attention {
     const struct rfa_session *s;
@@ -109,7 +111,7 @@ static size_t larger(size_t a, size_t b)
 static size_t layout(const struct attention *a, struct int8_head *h, unsigned char *base)
 {
     unsigned char *at = base;
-    size_t d = a->step->p.attention.dim, n = a->keys, rows = QUERY_ROWS;
+    size_t d = a->step->p.attention.dim, n = a->keys, rows = a->rows < INT8_ROWS ? a->rows : INT8_ROWS;
     const struct rfa_gemm_s8 *gemm = a->s->kernels.gemm_s8;
     h->k = take(&at, rfa_panel_bytes(n, d));
     h->v = take(&at, rfa_panel_bytes(d, n));
@@ -126,13 +128,28 @@ static size_t layout(const struct attention *a, struct int8_head *h, unsigned ch
     return (size_t)(at - base);
 }
 
+/* Query rows lie far apart, each in a page of its own: they are fetched some rows ahead. */
+static void fetch_row(const float *x, size_t n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    for (size_t i = 0; i < n; i += 16)
+        __builtin_prefetch(x + i);
+#else
+    (void)x;
+    (void)n;
+#endif
+}
+
 /* One block of query rows against all keys of the head. */
 static void int8_block(const struct attention *a, const struct int8_head *h, struct operand q, float *dst, size_t rows)
 {
     const struct rfa_kernels *k = &a->s->kernels;
     size_t d = a->step->p.attention.dim, n = a->keys, score_stride = rfa_round_up(n, 16), p_stride = rfa_row_bytes(n);
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < rows; i++) {
+        if (i + ROWS_AHEAD < rows)
+            fetch_row(q.data + (i + ROWS_AHEAD) * q.stride, d);
         h->q_scale[i] = k->quantize_row(h->q + i * rfa_row_bytes(d), q.data + i * q.stride, d, k->gemm_s8->a_xor);
+    }
     struct rfa_gemm_s8_args scores = {.dst = h->scores, .dst_stride = score_stride, .a = h->q, .a_stride = rfa_row_bytes(d),
                                       .a_scale = h->q_scale, .a_scale_step = 1, .w = h->k, .w_scale = h->k_scale, .w_sum = h->k_sum,
                                       .m = rows, .n = n, .k = d, .scratch = h->gemm};
@@ -161,8 +178,8 @@ static void int8_task(void *context, size_t task, int thread)
     kernels->pack_rows_s8(h.k, h.k_scale, h.k_sum, k.data, k.stride, a->keys, d);
     kernels->pack_cols_s8(h.v, h.v_scale, h.v_sum, v.data, v.stride, d, a->keys);
     float *dst = result(a, sequence, head);
-    for (size_t i = 0; i < a->rows; i += QUERY_ROWS) {
-        size_t rows = a->rows - i < QUERY_ROWS ? a->rows - i : QUERY_ROWS;
+    for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
+        size_t rows = a->rows - i < INT8_ROWS ? a->rows - i : INT8_ROWS;
         int8_block(a, &h, (struct operand){q.data + i * q.stride, q.stride}, dst + i * rfa_cols(a->s, step->out[0]), rows);
     }
 }
