@@ -25,12 +25,10 @@ static void scores(const struct block *b)
     const struct rfa_attention_args *args = b->args;
     const size_t keys = b->limit[b->rows - 1];
     const float *q[RFA_ATTENTION_ROWS], *k[TILE_N];
-    for (size_t i = 0; i < RFA_ATTENTION_ROWS; i++)
-        q[i] = args->q + (b->m + (i < b->rows ? i : b->rows - 1)) * args->q_stride;
+    tile_pointers(q, RFA_ATTENTION_ROWS, args->q + b->m * args->q_stride, args->q_stride, b->rows);
     for (size_t j = 0; j < keys; j += TILE_N) {
         const size_t cols = keys - j < TILE_N ? keys - j : TILE_N;
-        for (size_t i = 0; i < TILE_N; i++)
-            k[i] = args->k + (j + (i < cols ? i : cols - 1)) * args->k_stride;
+        tile_pointers(k, TILE_N, args->k + j * args->k_stride, args->k_stride, cols);
         for (size_t i = 0; i < b->rows; i += TILE_M) {
             tile t = tile_mul(tile_dot(q + i, k, args->d), tile_set1(args->scale));
             tile_store(b->e + i * b->stride + j, b->stride, t, b->rows - i < TILE_M ? b->rows - i : TILE_M, cols);

@@ -6,7 +6,7 @@
 
 enum { BLOCK_BYTES = 256 * 1024 };
 
-/* Outputs m ... m+TILE_M-1 times n ... n+TILE_N-1; beyond the edges the last row stands in and is not stored. */
+/* From dot products to outputs m ... m+rows-1 times n ... n+cols-1. */
 VEC16_INLINE void finish_tile(const struct rfa_gemm_f32_args *g, tile y, size_t m, size_t n, size_t rows, size_t cols)
 {
     if (g->bias)
@@ -22,13 +22,14 @@ static void tile_row(const struct rfa_gemm_f32_args *g, size_t m, size_t n, size
 {
     const size_t rows = g->m - m < TILE_M ? g->m - m : TILE_M;
     const float *a[TILE_M], *w[TILE_N];
-    for (size_t i = 0; i < TILE_M; i++)
-        a[i] = g->a + (m + (i < rows ? i : rows - 1)) * g->a_stride;
-    for (; n < n_end; n += TILE_N) {
-        const size_t cols = n_end - n < TILE_N ? n_end - n : TILE_N;
-        for (size_t j = 0; j < TILE_N; j++)
-            w[j] = g->w + (n + (j < cols ? j : cols - 1)) * g->w_stride;
-        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, cols);
+    tile_pointers(a, TILE_M, g->a + m * g->a_stride, g->a_stride, rows);
+    for (; n + TILE_N <= n_end; n += TILE_N) {
+        tile_pointers(w, TILE_N, g->w + n * g->w_stride, g->w_stride, TILE_N);
+        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, TILE_N);
+    }
+    if (n < n_end) {
+        tile_pointers(w, TILE_N, g->w + n * g->w_stride, g->w_stride, n_end - n);
+        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, n_end - n);
     }
 }
 

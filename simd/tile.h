@@ -15,4 +15,13 @@
 #include "kernels.h"
 #include "vec16.h"
 
+/* Pointers to `used` rows; beyond them the last row stands in. A chain of additions: as products the compiler would
+ * make vectors of them, only to take those apart again. */
+VEC16_INLINE void tile_pointers(const float **p, size_t count, const float *first, size_t stride, size_t used)
+{
+    p[0] = first;
+    for (size_t i = 1; i < count; i++)
+        p[i] = p[i - 1] + (i < used ? stride : 0);
+}
+
 #endif
