@@ -75,7 +75,13 @@ struct source {
 struct pending {
     struct tile t;
     size_t done; /* rows */
+    /* Of row `done`, and for all rows. Columns at t.n. */
+    float *dst;
+    const float *residual, *a_scale;
+    const float *w_scale, *bias;
 };
+
+static const float no_bias[COLS];
 
 /* The tile intrinsics of gcc do not tell it which memory they read. */
 INLINE void settle_stores(void)
@@ -97,10 +103,38 @@ static void configure(struct scratch *x, size_t upper, size_t lower)
     _tile_loadconfig(&x->config);
 }
 
+/* Rows of sums `sum` with all their columns: finish_row with what does not change kept in registers. */
+INLINE void finish_whole_rows(const struct rfa_gemm_s8_args *g, struct pending *p, size_t rows, enum rfa_act act)
+{
+    const vf w0 = VF_LOAD(p->w_scale), w1 = VF_LOAD(p->w_scale + GEMM_LANES);
+    const vf b0 = VF_LOAD(p->bias), b1 = VF_LOAD(p->bias + GEMM_LANES);
+    const int32_t *sum = p->t.sum + p->done * COLS;
+    p->done += rows;
+    for (; rows > 0; rows--, sum += COLS) {
+        const vf a = VF_SET1(*p->a_scale);
+        vf y0 = VF_ACT(VF_FMA(VF_FROM_I32(sum), VF_MUL(a, w0), b0), act);
+        vf y1 = VF_ACT(VF_FMA(VF_FROM_I32(sum + GEMM_LANES), VF_MUL(a, w1), b1), act);
+        if (p->residual) {
+            y0 = VF_ADD(y0, VF_LOAD(p->residual));
+            y1 = VF_ADD(y1, VF_LOAD(p->residual + GEMM_LANES));
+            p->residual += g->residual_stride;
+        }
+        VF_STORE(p->dst, y0);
+        VF_STORE(p->dst + GEMM_LANES, y1);
+        p->dst += g->dst_stride;
+        p->a_scale += g->a_scale_step;
+    }
+}
+
 INLINE void finish_some(const struct rfa_gemm_s8_args *g, struct pending *p, size_t rows, enum rfa_act act)
 {
-    for (size_t end = p->done + rows; p->done < end && p->done < p->t.rows; p->done++)
-        finish_row(g, &p->t, p->done, act);
+    rows = rows < p->t.rows - p->done ? rows : p->t.rows - p->done;
+    if (p->t.cols == COLS) {
+        finish_whole_rows(g, p, rows, act);
+        return;
+    }
+    for (; rows > 0; rows--)
+        finish_row(g, &p->t, p->done++, act);
 }
 
 INLINE void step(const struct source *s, size_t i, const bool lower)
@@ -240,7 +274,14 @@ static void multiply_block(const struct rfa_gemm_s8_args *g, struct scratch *x, 
     int32_t *sum = x->sum[v->turn++ & 1];
     products[g->act](sum, s, g, &v->p);
     t.sum = sum;
-    v->p = (struct pending){.t = t};
+    v->p = (struct pending){
+        .t = t,
+        .dst = g->dst + t.m * g->dst_stride + t.n,
+        .residual = g->residual ? g->residual + t.m * g->residual_stride + t.n : NULL,
+        .a_scale = g->a_scale + t.m * g->a_scale_step,
+        .w_scale = g->w_scale + t.n,
+        .bias = g->bias ? g->bias + t.n : no_bias,
+    };
 }
 
 /* Rows [m, m + rows) of the product. */
