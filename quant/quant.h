@@ -35,6 +35,13 @@ static inline size_t rfa_row_bytes(size_t k)
     return (k + 63) / 64 * 64;
 }
 
+/* Bytes between the pixels of an int8 feature map: padded like rows, so that a 1x1 convolution reads them in place; images of up to 4
+ * channels, which only larger windows read, are packed. */
+static inline size_t rfa_map_row_bytes(size_t channels)
+{
+    return channels <= 4 ? channels : rfa_row_bytes(channels);
+}
+
 /* Magnitude of x as its bit pattern: orders like |x|, with infinity and then NaN on top, so a maximum needs no float comparison and
  * is the same in any order. */
 static inline uint32_t rfa_magnitude(float x)

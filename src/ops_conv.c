@@ -18,6 +18,20 @@ struct conv {
     bool direct;                  /* 1x1 with stride 1: the map's rows are the operand */
 };
 
+/* Windows that lie inside the map and pixels without padding between them: a row of the window is one piece. */
+static bool gather_inside(const struct conv *c, unsigned char *dst, size_t top, size_t left)
+{
+    const struct rfa_step *step = c->step;
+    size_t kernel = step->p.conv.kernel, pad = step->p.conv.pad, width = step->p.conv.width, run = kernel * c->in_stride;
+    bool inside = top >= pad && left >= pad && top - pad + kernel <= step->p.conv.height && left - pad + kernel <= width;
+    if (!inside || c->in_stride != step->p.conv.channels * c->element)
+        return false;
+    const unsigned char *src = (const unsigned char *)rfa_data(c->s, step->in[0]) + ((top - pad) * width + left - pad) * c->in_stride;
+    for (size_t i = 0; i < kernel; i++)
+        memcpy(dst + i * run, src + i * width * c->in_stride, run);
+    return true;
+}
+
 /* The window of output pixel `pixel`, rows and columns of the window first, channel last. */
 static void gather_window(const struct conv *c, unsigned char *dst, size_t pixel)
 {
@@ -25,6 +39,8 @@ static void gather_window(const struct conv *c, unsigned char *dst, size_t pixel
     size_t run = step->p.conv.channels * c->element, width = step->p.conv.width;
     size_t top = pixel / step->p.conv.out_width * step->p.conv.stride, left = pixel % step->p.conv.out_width * step->p.conv.stride;
     const unsigned char *map = rfa_data(c->s, step->in[0]);
+    if (gather_inside(c, dst, top, left))
+        return;
     for (size_t i = 0; i < step->p.conv.kernel; i++)
         for (size_t j = 0; j < step->p.conv.kernel; j++, dst += run) {
             size_t y = top + i - step->p.conv.pad, x = left + j - step->p.conv.pad; /* wraps to huge left of 0 */
@@ -83,7 +99,7 @@ static struct conv describe(const struct rfa_session *s, const struct rfa_step *
     size_t element = int8 ? 1 : sizeof(float), channels = step->p.conv.channels;
     struct conv c = {.s = s, .step = step, .element = element};
     c.pixels = step->p.conv.out_height * step->p.conv.out_width;
-    c.in_stride = int8 ? rfa_row_bytes(channels) : channels * element;
+    c.in_stride = int8 ? rfa_map_row_bytes(channels) : channels * element;
     c.row_stride = int8 ? rfa_row_bytes(step->w.k) : step->w.k * element;
     c.pad = int8 ? s->kernels.gemm_s8->a_xor : 0;
     c.direct = step->p.conv.kernel == 1 && step->p.conv.stride == 1;

@@ -180,19 +180,38 @@ static void quantize_task(void *context, size_t task, int thread)
         quantize_into(t, t->step->out[0], x + i * t->cols, i);
 }
 
-/* Feature maps have one scale: first the largest magnitude of all (a maximum of integers: the same in any order), then the rows. */
+/* Feature maps have one scale: first the largest magnitude of all (a maximum of integers: the same in any order), then the values. A map
+ * without padding between its pixels is cut into pieces of whole lines; the others go pixel by pixel. */
 struct map_task {
-    struct row_task rows;
-    uint32_t *magnitude; /* one a thread */
+    const struct rfa_session *s;
+    const struct rfa_step *step;
+    size_t pieces, piece, values; /* number of pieces, values of one, values in all */
+    size_t stride;                /* bytes between quantised pieces */
+    uint32_t *magnitude;          /* one a thread */
     float multiplier;
 };
+
+enum { MAP_PIECE = 1024 };
+
+static struct map_task describe_map(const struct rfa_session *s, const struct rfa_step *step)
+{
+    size_t channels = rfa_cols(s, step->in[0]), values = rfa_rows(s, step->in[0]) * channels;
+    size_t stride = rfa_map_row_bytes(channels), piece = stride == channels ? MAP_PIECE : channels;
+    return (struct map_task){
+        s, step, (values + piece - 1) / piece, piece, values, stride == channels ? MAP_PIECE : stride, NULL, 0.0f};
+}
+
+static size_t map_begin(const struct map_task *m, size_t task)
+{
+    size_t begin = task * ROWS_A_TASK * m->piece;
+    return begin < m->values ? begin : m->values;
+}
 
 static void magnitude_task(void *context, size_t task, int thread)
 {
     const struct map_task *m = context;
-    const struct row_task *t = &m->rows;
-    size_t first = task * ROWS_A_TASK, count = end_row(t, task) - first;
-    uint32_t a = t->s->kernels.absmax_f32((const float *)rfa_data(t->s, t->step->in[0]) + first * t->cols, count * t->cols);
+    size_t begin = map_begin(m, task), end = map_begin(m, task + 1);
+    uint32_t a = m->s->kernels.absmax_f32((const float *)rfa_data(m->s, m->step->in[0]) + begin, end - begin);
     if (a > m->magnitude[thread])
         m->magnitude[thread] = a;
 }
@@ -200,29 +219,35 @@ static void magnitude_task(void *context, size_t task, int thread)
 static void scaled_task(void *context, size_t task, int thread)
 {
     const struct map_task *m = context;
-    const struct row_task *t = &m->rows;
-    size_t stride = rfa_row_bytes(t->cols);
-    int8_t *q = rfa_data(t->s, t->step->out[0]);
-    const float *x = rfa_data(t->s, t->step->in[0]);
+    const struct rfa_kernels *k = &m->s->kernels;
+    int8_t *q = rfa_data(m->s, m->step->out[0]);
+    const float *x = rfa_data(m->s, m->step->in[0]);
     (void)thread;
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++)
-        t->s->kernels.quantize_scaled(q + i * stride, x + i * t->cols, t->cols, m->multiplier, t->s->kernels.gemm_s8->a_xor);
+    for (size_t i = task * ROWS_A_TASK; i < m->pieces && i < (task + 1) * ROWS_A_TASK; i++) {
+        size_t left = m->values - i * m->piece;
+        k->quantize_scaled(q + i * m->stride, x + i * m->piece, left < m->piece ? left : m->piece, m->multiplier, k->gemm_s8->a_xor);
+    }
 }
 
-static void run_quantize(const struct rfa_session *s, const struct rfa_step *step)
+static void quantize_map(const struct rfa_session *s, const struct rfa_step *step)
 {
-    size_t rows = rfa_rows(s, step->in[0]), cols = rfa_cols(s, step->in[0]), tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
-    if (rfa_tensor(s, step->out[0])->type == RFA_TENSOR_Q8) {
-        over_rows(s, step, rows, cols, quantize_task);
-        return;
-    }
     uint32_t magnitude[256] = {0}, largest = 0;
-    struct map_task m = {{s, step, rows, cols}, magnitude, 0.0f};
+    struct map_task m = describe_map(s, step);
+    size_t tasks = (m.pieces + ROWS_A_TASK - 1) / ROWS_A_TASK;
+    m.magnitude = magnitude;
     rfa_parallel_for(&s->team, tasks, magnitude_task, &m);
     for (int i = 0; i < s->team.threads; i++)
         largest = magnitude[i] > largest ? magnitude[i] : largest;
     rfa_scales(s, step->out[0])[0] = rfa_quant_scale(largest, &m.multiplier);
     rfa_parallel_for(&s->team, tasks, scaled_task, &m);
+}
+
+static void run_quantize(const struct rfa_session *s, const struct rfa_step *step)
+{
+    if (rfa_tensor(s, step->out[0])->type == RFA_TENSOR_Q8)
+        over_rows(s, step, rfa_rows(s, step->in[0]), rfa_cols(s, step->in[0]), quantize_task);
+    else
+        quantize_map(s, step);
 }
 
 /* ------------------------------------------------------------------ sums */

@@ -62,8 +62,10 @@ static void *carve(struct carve *c, size_t bytes)
 
 static size_t row_bytes(const struct rfa_tensor *t)
 {
-    if (t->type == RFA_TENSOR_Q8 || t->type == RFA_TENSOR_Q8_MAP)
+    if (t->type == RFA_TENSOR_Q8)
         return rfa_row_bytes(t->shape.cols);
+    if (t->type == RFA_TENSOR_Q8_MAP)
+        return rfa_map_row_bytes(t->shape.cols);
     return t->shape.cols * sizeof(float);
 }
 
