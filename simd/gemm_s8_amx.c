@@ -213,17 +213,34 @@ static size_t packed_rows(size_t k)
     return rows > 0 ? rows : ROWS;
 }
 
-/* Copies rows [m, m + rows) block by block into the order of struct scratch. */
-static void pack_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, size_t m, size_t rows)
+/* The split of rows into blocks: all of one height, because setting up the tile registers anew costs hundreds of
+ * clocks. So the last block may begin with rows of the one before; they are computed twice and stored once. */
+struct split {
+    size_t rows, blocks, height;
+};
+
+static struct split split_rows(size_t rows)
+{
+    const size_t blocks = (rows + ROWS - 1) / ROWS;
+    return (struct split){rows, blocks, (rows + blocks - 1) / blocks};
+}
+
+/* First row of a block. */
+static size_t block_start(const struct split *r, size_t block)
+{
+    return block * r->height < r->rows - r->height ? block * r->height : r->rows - r->height;
+}
+
+/* Copies the rows from m on block by block into the order of struct scratch. */
+static void pack_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, size_t m, const struct split *r)
 {
     const size_t steps = rfa_row_bytes(g->k) / STEP_K;
-    for (size_t first = 0, height; first < rows; first += height) {
-        height = even_rows(rows, first, ROWS);
-        int8_t *block = x->a + first * steps * STEP_K;
-        for (size_t i = 0; i < height; i++) {
-            const int8_t *a = g->a + (m + first + i) * g->a_stride;
+    for (size_t block = 0; block < r->blocks; block++) {
+        int8_t *packed = x->a + block * r->height * steps * STEP_K;
+        for (size_t i = 0; i < r->height; i++) {
+            const int8_t *a = g->a + (m + block_start(r, block) + i) * g->a_stride;
             for (size_t j = 0; j < steps; j++)
-                _mm512_store_si512(block + (j * height + i) * STEP_K, _mm512_load_si512(a + j * STEP_K));
+                _mm512_store_si512(packed + (j * r->height + i) * STEP_K, _mm512_load_si512(a + j * STEP_K));
         }
     }
     settle_stores();
@@ -257,24 +274,12 @@ static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t
 struct walk {
     struct source s;
     struct pending p;
-    size_t configured; /* rows that the tile registers are set up for */
     size_t turn;
 };
 
-/* Rows and columns of t; s.a stands at its packed rows. */
-static void multiply_block(const struct rfa_gemm_s8_args *g, struct scratch *x, struct walk *v, struct tile t)
+static struct pending to_finish(const struct rfa_gemm_s8_args *g, struct tile t)
 {
-    struct source *s = &v->s;
-    s->lower = t.rows > TILE_ROWS ? t.rows / 2 : 0;
-    s->upper = t.rows - s->lower;
-    s->backwards = v->turn & 1;
-    if (t.rows != v->configured)
-        configure(x, s->upper, s->lower);
-    v->configured = t.rows;
-    int32_t *sum = x->sum[v->turn++ & 1];
-    products[g->act](sum, s, g, &v->p);
-    t.sum = sum;
-    v->p = (struct pending){
+    return (struct pending){
         .t = t,
         .dst = g->dst + t.m * g->dst_stride + t.n,
         .residual = g->residual ? g->residual + t.m * g->residual_stride + t.n : NULL,
@@ -284,21 +289,33 @@ static void multiply_block(const struct rfa_gemm_s8_args *g, struct scratch *x, 
     };
 }
 
-/* Rows [m, m + rows) of the product. */
+/* Rows from m on with the panels of s. */
+static void multiply_panels(const struct rfa_gemm_s8_args *g, struct scratch *x, struct walk *v, size_t m, size_t n,
+                            const struct split *r)
+{
+    for (size_t block = 0; block < r->blocks; block++, v->turn++) {
+        int32_t *sum = x->sum[v->turn & 1];
+        v->s.a = x->a + block * r->height * v->s.steps * STEP_K;
+        v->s.backwards = v->turn & 1;
+        products[g->act](sum, &v->s, g, &v->p);
+        const size_t start = block_start(r, block), again = block * r->height - start;
+        const size_t cols = g->n - n < COLS ? g->n - n : COLS;
+        v->p = to_finish(g, (struct tile){sum + again * COLS, COLS, m + start + again, n, r->height - again, cols});
+    }
+}
+
+/* `rows` rows of the product from m on. */
 static void multiply_rows(const struct rfa_gemm_s8_args *g, struct scratch *x, struct walk *v, size_t m, size_t rows)
 {
-    pack_rows(x, g, m, rows);
-    struct tile t = {.stride = COLS};
-    for (t.n = 0; t.n < g->n; t.n += COLS) {
-        t.cols = g->n - t.n < COLS ? g->n - t.n : COLS;
-        take_panels(&v->s, x, g, t.n);
-        take_next(&v->s, g, t.n, (rows + ROWS - 1) / ROWS);
-        for (size_t first = 0; first < rows; first += t.rows) {
-            t.m = m + first;
-            t.rows = even_rows(rows, first, ROWS);
-            v->s.a = x->a + first * v->s.steps * STEP_K;
-            multiply_block(g, x, v, t);
-        }
+    const struct split r = split_rows(rows);
+    v->s.lower = r.height > TILE_ROWS ? r.height / 2 : 0;
+    v->s.upper = r.height - v->s.lower;
+    configure(x, v->s.upper, v->s.lower);
+    pack_rows(x, g, m, &r);
+    for (size_t n = 0; n < g->n; n += COLS) {
+        take_panels(&v->s, x, g, n);
+        take_next(&v->s, g, n, r.blocks);
+        multiply_panels(g, x, v, m, n, &r);
     }
 }
 
@@ -323,8 +340,8 @@ static void run(const struct rfa_gemm_s8_args *g)
 static size_t scratch_bytes(size_t m, size_t n, size_t k)
 {
     (void)n;
-    const size_t rows = m < packed_rows(k) ? m : packed_rows(k);
-    return sizeof(struct scratch) + rows * rfa_row_bytes(k);
+    const size_t rows = (m + ROWS - 1) / ROWS * ROWS, most = packed_rows(k);
+    return sizeof(struct scratch) + (rows < most ? rows : most) * rfa_row_bytes(k);
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_amx = {.a_xor = 0, .mr = ROWS, .mc = 512, .scratch_bytes = scratch_bytes, .run = run};
