@@ -3,6 +3,7 @@
 #include "gguf_writer.h"
 
 #include "../checked.h"
+#include "digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,9 @@ struct rfa_gguf_writer {
     bool head_written;
     size_t current;        /* tensor being written */
     uint64_t current_done; /* bytes of it that stand in the file */
+    struct rfa_digest digest;
+    size_t digest_at; /* offset in values.data of its digits; 0: none wanted */
+    bool hashing;     /* data is being written */
 };
 
 /* ------------------------------------------------------------------ failures and memory */
@@ -345,6 +349,15 @@ void rfa_gguf_put_value(struct rfa_gguf_writer *w, const struct rfa_gguf_value *
     }
 }
 
+void rfa_gguf_put_digest(struct rfa_gguf_writer *w)
+{
+    char zeros[RFA_DIGEST_CHARS];
+    memset(zeros, '0', sizeof zeros);
+    rfa_gguf_put_string(w, RFA_DIGEST_KEY, (struct rfa_str){zeros, sizeof zeros});
+    w->digest_at = w->values.count - sizeof zeros;
+    rfa_digest_start(&w->digest);
+}
+
 /* ------------------------------------------------------------------ tensors */
 
 static struct tensor *new_tensor(struct rfa_gguf_writer *w)
@@ -448,6 +461,8 @@ static enum rfa_status put_bytes(struct rfa_gguf_writer *w, const void *data, si
 {
     if (bytes > 0 && fwrite(data, 1, bytes, w->file) != bytes)
         return io_failure(w, "write");
+    if (w->hashing)
+        rfa_digest_add(&w->digest, data, bytes);
     return RFA_OK;
 }
 
@@ -471,20 +486,44 @@ static void append_tensor(struct rfa_gguf_writer *w, const struct tensor *t)
     append_u64(w, t->offset);
 }
 
-static enum rfa_status write_head(struct rfa_gguf_writer *w)
+static enum rfa_status put_head(struct rfa_gguf_writer *w)
 {
     uint32_t version = 3;
     uint64_t counts[2] = {w->tensor_count, w->value_count};
-    w->head_written = true;
-    RFA_TRY(check_names(w));
-    for (size_t i = 0; i < w->tensor_count; i++)
-        append_tensor(w, &w->tensor[i]);
-    RFA_TRY(w->failure);
     RFA_TRY(put_bytes(w, "GGUF", 4));
     RFA_TRY(put_bytes(w, &version, sizeof version));
     RFA_TRY(put_bytes(w, counts, sizeof counts));
     RFA_TRY(put_bytes(w, w->values.data, w->values.count));
     return put_padding(w, 4 + sizeof version + sizeof counts + w->values.count);
+}
+
+static enum rfa_status write_head(struct rfa_gguf_writer *w)
+{
+    w->head_written = true;
+    RFA_TRY(check_names(w));
+    for (size_t i = 0; i < w->tensor_count; i++)
+        append_tensor(w, &w->tensor[i]);
+    RFA_TRY(w->failure);
+    RFA_TRY(put_head(w));
+    w->hashing = w->digest_at > 0;
+    return RFA_OK;
+}
+
+/* The data is hashed: hashes the head by writing it again, the digest still being zeros, and then writes the digest. */
+static enum rfa_status write_digest(struct rfa_gguf_writer *w)
+{
+    char text[RFA_DIGEST_CHARS];
+    if (w->digest_at == 0)
+        return RFA_OK;
+    if (fseek(w->file, 0, SEEK_SET) != 0)
+        return io_failure(w, "go back in");
+    RFA_TRY(put_head(w));
+    w->hashing = false;
+    rfa_digest_finish(&w->digest, text);
+    memcpy(w->values.data + w->digest_at, text, sizeof text);
+    if (fseek(w->file, 0, SEEK_SET) != 0)
+        return io_failure(w, "go back in");
+    return put_head(w);
 }
 
 /* ------------------------------------------------------------------ data */
@@ -525,6 +564,7 @@ static enum rfa_status complete(struct rfa_gguf_writer *w)
         return rfa_fail(w->log, RFA_ERR_ARG, "%s: the data ends inside tensor \"%.*s\" (%llu of %llu bytes)", w->path,
                         (int)t->name_len, t->name, (unsigned long long)w->current_done, (unsigned long long)t->bytes);
     }
+    RFA_TRY(write_digest(w));
     if (fflush(w->file) != 0 || fsync(fileno(w->file)) != 0)
         return io_failure(w, "write");
     return RFA_OK;

@@ -43,6 +43,9 @@ void rfa_gguf_put_f32s(struct rfa_gguf_writer *w, const char *key, const float *
  * general.alignment is skipped. */
 void rfa_gguf_put_value(struct rfa_gguf_writer *w, const struct rfa_gguf_value *value);
 
+/* Asks for refatom.digest (digest.h), which finish fills in. Once; any time before the first data. */
+void rfa_gguf_put_digest(struct rfa_gguf_writer *w);
+
 /* Declares the next tensor: 1 to RFA_MAX_DIMS dimensions in the order of C, none 0. */
 void rfa_gguf_declare(struct rfa_gguf_writer *w, struct rfa_str name, enum rfa_type type, uint32_t rank,
                       const uint64_t *dim);
