@@ -31,7 +31,10 @@ enum {
     TILE_BYTES = TILE_ROWS * RFA_LINE,
     STEP_K = 64,
     STEP_LINES = STEP_K / RFA_PANEL_K,
-    PACKED_BYTES = 1 << 20, /* half of a core's L2 */
+    PACKED_BYTES =
+        1 << 19, /* a quarter of a core's L2; more, up to MOST_PACKED, for ENOUGH_ROWS to share the weights */
+    MOST_PACKED = 1 << 20,
+    ENOUGH_ROWS = 160,
     MOST_AHEAD = 8 /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
 };
 
@@ -209,8 +212,12 @@ static product_t *const products[RFA_ACT_COUNT] = {
 /* Rows that are packed at once. */
 static size_t packed_rows(size_t k)
 {
-    size_t rows = PACKED_BYTES / rfa_row_bytes(k) / ROWS * ROWS;
-    return rows > 0 ? rows : ROWS;
+    size_t rows = PACKED_BYTES / rfa_row_bytes(k);
+    if (rows < ENOUGH_ROWS) {
+        const size_t most = MOST_PACKED / rfa_row_bytes(k);
+        rows = most < ENOUGH_ROWS ? most : ENOUGH_ROWS;
+    }
+    return rows < ROWS ? ROWS : rows / ROWS * ROWS;
 }
 
 /* The split of rows into blocks: all of one height, because setting up the tile registers anew costs hundreds of
