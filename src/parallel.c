@@ -58,23 +58,40 @@ static void work(atomic_size_t *next, size_t tasks, rfa_task_fn *fn, void *conte
     }
 }
 
-void rfa_parallel_for(const struct rfa_team *team, size_t tasks, rfa_task_fn *fn, void *context)
+#ifdef _OPENMP
+/* The team size never changes: a smaller or larger one would make the runtime allocate. */
+static void run_team(int threads, size_t tasks, rfa_task_fn *fn, void *context)
 {
     atomic_size_t next = 0;
-#ifdef _OPENMP
-    /* The team size never changes: a smaller or larger one would make the runtime allocate. */
-#pragma omp parallel num_threads(team->threads)
+#pragma omp parallel num_threads(threads)
     {
         fp_mode mode = mode_enter();
         work(&next, tasks, fn, context, omp_get_thread_num());
         mode_leave(mode);
     }
-#else
-    (void)team;
+}
+#endif
+
+/* One thread needs no region, for which libgomp would allocate a team every time. */
+static void run_alone(size_t tasks, rfa_task_fn *fn, void *context)
+{
+    atomic_size_t next = 0;
     fp_mode mode = mode_enter();
     work(&next, tasks, fn, context, 0);
     mode_leave(mode);
+}
+
+void rfa_parallel_for(const struct rfa_team *team, size_t tasks, rfa_task_fn *fn, void *context)
+{
+#ifdef _OPENMP
+    if (team->threads > 1) {
+        run_team(team->threads, tasks, fn, context);
+        return;
+    }
+#else
+    (void)team;
 #endif
+    run_alone(tasks, fn, context);
 }
 
 static void nothing(void *context, size_t task, int thread)
