@@ -1,0 +1,289 @@
+/* The planner on random lifetimes, the bundled models' memory to the byte, and models with a tensor missing or
+ * misshapen. */
+#include "model_case.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "gguf_bytes.h"
+#include "arena_guard.h"
+
+/* ------------------------------------------------------------------ random plans */
+
+enum { PLANS = 10000, MAX_BLOCKS = 120, MAX_STEPS = 100 };
+
+static size_t below(uint64_t *state, size_t n)
+{
+    return (size_t)(case_random(state) % n);
+}
+
+/* Mostly short lives and small blocks, some that last, some empty: like a network's. Returns the number of blocks. */
+static int random_blocks(struct rfa_block *block, int *steps, uint64_t *state)
+{
+    int count = 1 + (int)below(state, MAX_BLOCKS);
+    *steps = 1 + (int)below(state, MAX_STEPS);
+    for (int i = 0; i < count; i++) {
+        int first = (int)below(state, (size_t)*steps), life = (int)below(state, below(state, 8) ? 4 : (size_t)*steps);
+        block[i].first = below(state, 20) ? first : 0;
+        block[i].last = first + life < *steps ? first + life : *steps - 1;
+        block[i].bytes = 64 * (below(state, 10) ? below(state, 1 + below(state, 1000)) : 0);
+        block[i].offset = SIZE_MAX / 2;
+    }
+    return count;
+}
+
+static void random_plans_do_not_overlap(void **state)
+{
+    (void)state;
+    static struct rfa_block block[MAX_BLOCKS];
+    static int order[MAX_BLOCKS];
+    uint64_t random = 20260101;
+    int optimal = 0;
+    double worst = 1, sum = 0;
+    for (int i = 0; i < PLANS; i++) {
+        int steps, count = random_blocks(block, &steps, &random);
+        size_t peak = rfa_plan_place(block, order, count), bound = rfa_plan_lower_bound(block, count, steps), end = 0;
+        assert_false(rfa_plan_overlaps(block, count));
+        for (int j = 0; j < count; j++) {
+            assert_int_equal(block[j].offset % 64, 0);
+            end = block[j].offset + block[j].bytes > end ? block[j].offset + block[j].bytes : end;
+        }
+        assert_int_equal(peak, end);
+        assert_true(peak >= bound);
+        double ratio = bound ? (double)peak / (double)bound : 1;
+        worst = ratio > worst ? ratio : worst;
+        sum += ratio;
+        optimal += peak == bound;
+    }
+    print_message("%d plans: %.1f %% at the lower bound, mean %.3f, worst %.3f times it\n", PLANS,
+                  100.0 * optimal / PLANS, sum / PLANS, worst);
+    assert_true(sum / PLANS < 1.05);
+    assert_true(worst < 1.6);
+}
+
+/* The proof of the test above can fail. */
+static void overlaps_are_seen(void **state)
+{
+    (void)state;
+    struct rfa_block block[2] = {{.bytes = 128, .first = 0, .last = 3, .offset = 0},
+                                 {.bytes = 64, .first = 3, .last = 5, .offset = 64}};
+    assert_true(rfa_plan_overlaps(block, 2));
+    block[1].offset = 128;
+    assert_false(rfa_plan_overlaps(block, 2));
+    block[1] = (struct rfa_block){.bytes = 64, .first = 4, .last = 5, .offset = 64};
+    assert_false(rfa_plan_overlaps(block, 2));
+    block[1] = (struct rfa_block){.bytes = 0, .first = 0, .last = 5, .offset = 0};
+    assert_false(rfa_plan_overlaps(block, 2));
+}
+
+/* ------------------------------------------------------------------ arena bytes */
+
+static const struct {
+    const char *name;
+    uint32_t group;
+    int threads;
+    size_t arena;
+} golden[] = {
+    {"micro1", 1, 1, 542912}, {"micro1", 2, 1, 542912}, {"micro1", 8, 1, 665856}, {"micro1", 2, 4, 949888},
+    {"nano2", 2, 1, 158784},  {"nano3", 2, 1, 158784},  {"first4", 2, 1, 121152},
+};
+
+/* Exact on purpose: a change of these numbers is a change of what a board needs, and has a reason. Pictures are limited
+ * to 256 pixels so that the model's own tensors are seen, not the resize's scratch. */
+static void arena_is_as_recorded(void **state)
+{
+    (void)state;
+    if (RFA_RED_ZONE)
+        skip(); /* red zones make it larger */
+    bool right = true;
+    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
+        struct model_case c;
+        struct rfa_options options;
+        struct rfa_plan_info plan;
+        rfa_session *session;
+        case_open(&c, golden[i].name);
+        rfa_options_default(&options);
+        options.threads = golden[i].threads;
+        options.frame_group = golden[i].group;
+        options.max_image_side = 256;
+        assert_int_equal(rfa_cpu_mask(&options.cpu_mask, "c"), RFA_OK);
+        assert_int_equal(rfa_session_create(&session, c.model, &options), RFA_OK);
+        assert_int_equal(rfa_session_plan(&plan, session), RFA_OK);
+        print_message("%-8s group %u, %d threads: arena %zu bytes, %.3f times the lower bound, %.1f times smaller than "
+                      "unshared\n",
+                      golden[i].name, golden[i].group, golden[i].threads, plan.arena_bytes,
+                      (double)plan.arena_bytes / (double)plan.lower_bound,
+                      (double)plan.unshared_bytes / (double)plan.arena_bytes);
+        right &= plan.arena_bytes == golden[i].arena;
+        assert_true(plan.arena_bytes >= plan.lower_bound && plan.session_bytes > plan.arena_bytes);
+        rfa_session_end(&session);
+        case_close(&c);
+    }
+    assert_true(right);
+}
+
+/* The blocks that a session reports are a valid plan of the size it reports. */
+static void reported_blocks_are_the_plan(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"micro1", "nano2", "nano3", "first4"};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        struct model_case c;
+        struct rfa_options options;
+        struct rfa_plan_info plan;
+        rfa_session *session;
+        size_t end = 0;
+        case_open(&c, names[n]);
+        rfa_options_default(&options);
+        assert_int_equal(rfa_session_create(&session, c.model, &options), RFA_OK);
+        assert_int_equal(rfa_session_plan(&plan, session), RFA_OK);
+        struct rfa_block *block = calloc((size_t)plan.blocks, sizeof *block);
+        assert_non_null(block);
+        for (int i = 0; i < plan.blocks; i++) {
+            struct rfa_block_info info;
+            assert_int_equal(rfa_session_block(&info, session, i), RFA_OK);
+            assert_in_range(info.first_step, 0, plan.steps - 1);
+            assert_in_range(info.last_step, info.first_step, plan.steps - 1);
+            block[i] = (struct rfa_block){
+                .bytes = info.bytes, .first = info.first_step, .last = info.last_step, .offset = info.offset};
+            end = info.offset + info.bytes > end ? info.offset + info.bytes : end;
+        }
+        assert_int_equal(end, plan.arena_bytes);
+        assert_int_equal(rfa_plan_lower_bound(block, plan.blocks, plan.steps), plan.lower_bound);
+        assert_false(rfa_plan_overlaps(block, plan.blocks));
+        free(block);
+        rfa_session_end(&session);
+        case_close(&c);
+    }
+}
+
+/* ------------------------------------------------------------------ hostile models */
+
+/* Where one tensor's entry stands in the head of a file: name length (8 bytes), name, rank (4), dimensions (8 each),
+ * type (4), offset (8). */
+struct entry {
+    size_t name, name_bytes, rank, dims, type;
+};
+
+/* Finds the entry by its own bytes: length, name and a plausible rank. */
+static struct entry find_entry(const uint8_t *file, size_t bytes, struct rfa_str name)
+{
+    uint64_t length = name.len;
+    for (size_t i = 0; i + 12 + name.len < bytes; i++) {
+        struct entry e = {i + 8, name.len, i + 8 + name.len, i + 12 + name.len, 0};
+        uint32_t rank;
+        if (memcmp(file + i, &length, 8) != 0 || memcmp(file + e.name, name.data, name.len) != 0)
+            continue;
+        memcpy(&rank, file + e.rank, 4);
+        if (rank >= 1 && rank <= 4) {
+            e.type = e.dims + 8 * rank;
+            return e;
+        }
+    }
+    case_broken("a tensor's entry in the file");
+    return (struct entry){0, 0, 0, 0, 0};
+}
+
+static void open_altered(const uint8_t *file, size_t bytes, enum rfa_status want, const char *name, const char *what)
+{
+    struct log_memory log = {.count = 0};
+    struct rfa_log to = {log_remember, &log};
+    rfa_model *model = (rfa_model *)(uintptr_t)file;
+    enum rfa_status status = rfa_model_open_memory(&model, file, bytes, &to);
+    if (status != want || log.count != 1 || !strstr(log.message, name))
+        fail_msg("tensor '%s' %s: status %d, %d messages: %s", name, what, (int)status, log.count, log.message);
+    assert_null(model);
+}
+
+/* The tensor is there under another name. */
+static void rename_tensor(uint8_t *file, size_t bytes, struct entry e, const char *name)
+{
+    uint8_t *last = file + e.name + e.name_bytes - 1, was = *last;
+    *last = was == '~' ? '}' : '~';
+    open_altered(file, bytes, RFA_ERR_SHAPE, name, "renamed");
+    *last = was;
+}
+
+/* The last dimension stays, which keeps the bytes inside the file: 1 smaller, or two dimensions merged into one. */
+static void misshape_tensor(uint8_t *file, size_t bytes, struct entry e, const char *name)
+{
+    uint64_t dim, other;
+    memcpy(&dim, file + e.dims, 8);
+    other = dim > 1 ? dim - 1 : dim;
+    if (other == dim)
+        return;
+    memcpy(file + e.dims, &other, 8);
+    open_altered(file, bytes, RFA_ERR_SHAPE, name, "one column smaller");
+    memcpy(file + e.dims, &dim, 8);
+}
+
+/* A matrix stored as I32: bytes enough where it was F32. */
+static void retype_tensor(uint8_t *file, size_t bytes, struct entry e, const char *name)
+{
+    uint32_t type, i32 = rfa_type_ggml(RFA_TYPE_I32);
+    memcpy(&type, file + e.type, 4);
+    if (type != rfa_type_ggml(RFA_TYPE_F32))
+        return;
+    memcpy(file + e.type, &i32, 4);
+    open_altered(file, bytes, RFA_ERR_SHAPE, name, "stored as I32");
+    memcpy(file + e.type, &type, 4);
+}
+
+static void every_tensor_is_needed_as_it_is(const char *model)
+{
+    struct model_case c;
+    struct rfa_file_map map;
+    void *table;
+    struct rfa_gguf gguf;
+    size_t table_bytes;
+    case_open(&c, model);
+    assert_int_equal(rfa_file_map_open(&map, case_path(model, ".gguf"), 1, NULL), RFA_OK);
+    uint8_t *file = aligned_alloc(64, (map.bytes + 63) / 64 * 64);
+    assert_non_null(file);
+    memcpy(file, map.data, map.bytes);
+    assert_int_equal(rfa_gguf_table_bytes(&table_bytes, map.data, map.bytes, model, NULL), RFA_OK);
+    table = malloc(table_bytes);
+    assert_int_equal(rfa_gguf_parse(&gguf, table, table_bytes, map.data, map.bytes, model, NULL), RFA_OK);
+    for (size_t i = 0; i < gguf.tensor_count; i++) {
+        char name[RFA_GGUF_MAX_NAME + 1];
+        const struct rfa_gguf_tensor *t = &gguf.tensor[i];
+        snprintf(name, sizeof name, "%.*s", (int)t->name.len, t->name.data);
+        if (strstr(name, ".sent.q."))
+            continue; /* attention over identical rows asks nothing */
+        struct entry e = find_entry(file, gguf.data_offset, t->name);
+        rename_tensor(file, map.bytes, e, name);
+        misshape_tensor(file, map.bytes, e, name);
+        retype_tensor(file, map.bytes, e, name);
+    }
+    rfa_model *whole;
+    assert_int_equal(rfa_model_open_memory(&whole, file, map.bytes, NULL), RFA_OK);
+    rfa_model_close(&whole);
+    free(table);
+    free(file);
+    rfa_file_map_close(&map);
+    case_close(&c);
+}
+
+static void plus_plus_without_a_tensor(void **state)
+{
+    (void)state;
+    every_tensor_is_needed_as_it_is("nano3");
+}
+
+static void first_without_a_tensor(void **state)
+{
+    (void)state;
+    every_tensor_is_needed_as_it_is("first4");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_plans_do_not_overlap), cmocka_unit_test(overlaps_are_seen),
+        cmocka_unit_test(arena_is_as_recorded),        cmocka_unit_test(reported_blocks_are_the_plan),
+        cmocka_unit_test(plus_plus_without_a_tensor),  cmocka_unit_test(first_without_a_tensor),
+    };
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
