@@ -301,6 +301,9 @@ const float *rfa_build_vector(struct rfa_build *b, const char *name, const char 
 
 size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name)
 {
+    if (!b->gguf)
+        rfa_build_fail(b, RFA_ERR_UNSUPPORTED, "the width of '%s.%s' stands in no configuration; only a model file of this variant has it",
+                       b->prefix, name);
     const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, ".weight") : NULL;
     return t ? (size_t)t->dim[0] : 0;
 }

@@ -203,7 +203,8 @@ struct rfa_build {
     struct rfa_graph *graph;
     int tensor_capacity, step_capacity, trace_capacity; /* 0: only count */
     const struct rfa_gguf *gguf;
-    /* Set: no file is read; every tensor asked for is reported here (some twice) and weights come without data. NULL: from `gguf`. */
+    /* Set: no tensor is looked up; each one asked for is reported here (some twice) and weights come without data. gguf may be NULL then,
+     * unless the variant's configuration leaves sizes to the file (RefAtomNet). NULL: weights come from gguf. */
     void (*demand)(void *user, const struct rfa_demand *demand);
     void *demand_user;
     const char *file; /* for messages */

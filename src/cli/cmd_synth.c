@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
 #include "cli.h"
+#include "demands.h"
 #include "gguf_writer.h"
 #include "half.h"
 #include "json.h"
@@ -27,20 +27,13 @@ static const char help[] = "refatom synth CONFIG.json OUT.gguf [--int8 | --f16 |
 
 enum { MAX_CONFIG = 1 << 20, CHUNK = 16384 };
 
-struct tensor {
-    char name[RFA_GGUF_MAX_NAME + 1];
-    struct rfa_demand demand; /* its name is in `name` */
-};
-
 struct synth {
     const char *config_path, *path;
     bool int8, f16, f32;
     uint64_t seed;
     struct rfa_metadata metadata;
     struct rfa_config config;
-    struct tensor *tensor;
-    size_t tensor_count, tensor_capacity;
-    bool no_memory;
+    struct rfa_demands demands;
     struct rfa_gguf_writer *writer;
     /* Buffers of one matrix. */
     void *data;     /* 16 rows: a panel, or float rows */
@@ -49,46 +42,6 @@ struct synth {
     int32_t *sum;
     uint64_t values;
 };
-
-/* ------------------------------------------------------------------ what the model wants */
-
-static void take_demand(void *user, const struct rfa_demand *demand)
-{
-    struct synth *s = user;
-    for (size_t i = s->tensor_count; i-- > 0;)
-        if (strcmp(s->tensor[i].name, demand->name) == 0)
-            return; /* shared by two paths */
-    if (s->tensor_count == s->tensor_capacity) {
-        size_t capacity = 2 * s->tensor_capacity + 256;
-        struct tensor *grown = realloc(s->tensor, capacity * sizeof *grown);
-        s->no_memory = s->no_memory || !grown;
-        if (!grown)
-            return;
-        s->tensor = grown;
-        s->tensor_capacity = capacity;
-    }
-    struct tensor *t = &s->tensor[s->tensor_count++];
-    t->demand = *demand;
-    strncpy(t->name, demand->name, RFA_GGUF_MAX_NAME);
-    t->name[RFA_GGUF_MAX_NAME] = 0;
-}
-
-static enum rfa_status list_tensors(struct synth *s)
-{
-    struct rfa_graph graph = {.tensor = NULL};
-    struct rfa_build b = {
-        .graph = &graph, .demand = take_demand, .demand_user = s, .file = s->config_path, .log = &rfa_cli_log};
-    rfa_build_pipeline(&b, &s->config);
-    rfa_free(graph.tensor);
-    rfa_free(graph.step);
-    rfa_free(graph.trace);
-    if (b.status == RFA_OK && s->no_memory)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "%s: no memory for the list of its tensors; close other programs",
-                        s->path);
-    for (size_t i = 0; i < s->tensor_count; i++)
-        s->tensor[i].demand.name = s->tensor[i].name;
-    return b.status;
-}
 
 /* ------------------------------------------------------------------ metadata */
 
@@ -124,18 +77,18 @@ static enum rfa_status read_config(struct synth *s)
 
 /* ------------------------------------------------------------------ tensors */
 
-static bool is_int8(const struct synth *s, const struct tensor *t)
+static bool is_int8(const struct synth *s, const struct rfa_demand *t)
 {
     return s->int8 && strncmp(t->name, "head.", 5) != 0 &&
-           (t->demand.kind == RFA_DEMAND_MATRIX || t->demand.kind == RFA_DEMAND_MATRIX_BIAS);
+           (t->kind == RFA_DEMAND_MATRIX || t->kind == RFA_DEMAND_MATRIX_BIAS);
 }
 
 /* As the converter does: matrices outside the head, and token tables. */
-static bool is_half(const struct synth *s, const struct tensor *t)
+static bool is_half(const struct synth *s, const struct rfa_demand *t)
 {
     size_t length = strlen(t->name);
-    bool tokens = t->demand.kind == RFA_DEMAND_TABLE && length > 4 && strcmp(t->name + length - 4, ".tok") == 0;
-    return !s->f32 && (tokens || (t->demand.kind == RFA_DEMAND_MATRIX && strncmp(t->name, "head.", 5) != 0));
+    bool tokens = t->kind == RFA_DEMAND_TABLE && length > 4 && strcmp(t->name + length - 4, ".tok") == 0;
+    return !s->f32 && (tokens || (t->kind == RFA_DEMAND_MATRIX && strncmp(t->name, "head.", 5) != 0));
 }
 
 static void declare(struct rfa_gguf_writer *w, const char *name, enum rfa_type type, uint32_t rank, const uint64_t *dim)
@@ -143,10 +96,10 @@ static void declare(struct rfa_gguf_writer *w, const char *name, enum rfa_type t
     rfa_gguf_declare(w, (struct rfa_str){name, strlen(name)}, type, rank, dim);
 }
 
-static void declare_int8(struct synth *s, const struct tensor *t)
+static void declare_int8(struct synth *s, const struct rfa_demand *t)
 {
     char name[RFA_GGUF_MAX_NAME + 8];
-    const uint64_t *dim = t->demand.dim;
+    const uint64_t *dim = t->dim;
     const uint64_t padded = (dim[0] + 15) / 16 * 16, panels[] = {padded / 16, (dim[1] + 3) / 4, 16, 4};
     int stem = (int)(strlen(t->name) - strlen(".weight"));
     declare(s->writer, t->name, RFA_TYPE_I8, 4, panels);
@@ -158,23 +111,22 @@ static void declare_int8(struct synth *s, const struct tensor *t)
 
 static void declare_all(struct synth *s)
 {
-    for (size_t i = 0; i < s->tensor_count; i++) {
-        const struct tensor *t = &s->tensor[i];
-        const uint64_t padded = (t->demand.dim[0] + 15) / 16 * 16;
+    for (size_t i = 0; i < s->demands.count; i++) {
+        const struct rfa_demand *t = &s->demands.item[i];
+        const uint64_t padded = (t->dim[0] + 15) / 16 * 16;
         if (!is_int8(s, t))
-            declare(s->writer, t->name, is_half(s, t) ? RFA_TYPE_F16 : RFA_TYPE_F32, t->demand.rank, t->demand.dim);
-        else if (t->demand.kind == RFA_DEMAND_MATRIX)
+            declare(s->writer, t->name, is_half(s, t) ? RFA_TYPE_F16 : RFA_TYPE_F32, t->rank, t->dim);
+        else if (t->kind == RFA_DEMAND_MATRIX)
             declare_int8(s, t);
         else
             declare(s->writer, t->name, RFA_TYPE_F32, 1, &padded);
     }
 }
 
-static enum rfa_status write_int8(struct synth *s, const struct tensor *t)
+static enum rfa_status write_int8(struct synth *s, const struct rfa_demand *t)
 {
-    struct rfa_random r = rfa_random_start(&t->demand, &s->config, s->seed);
-    size_t n = (size_t)t->demand.dim[0], k = (size_t)t->demand.dim[1], panels = (n + 15) / 16,
-           bytes = rfa_panel_bytes(16, k);
+    struct rfa_random r = rfa_random_start(t, &s->config, s->seed);
+    size_t n = (size_t)t->dim[0], k = (size_t)t->dim[1], panels = (n + 15) / 16, bytes = rfa_panel_bytes(16, k);
     for (size_t i = 0; i < panels; i++) {
         rfa_random_panel(&r, s->data, s->scale + 16 * i, s->sum + 16 * i, i, n, k);
         RFA_TRY(rfa_gguf_write(s->writer, s->data, bytes));
@@ -192,23 +144,23 @@ static enum rfa_status write_floats(struct synth *s, const float *x, size_t coun
     return rfa_gguf_write(s->writer, s->half, count * sizeof *s->half);
 }
 
-static enum rfa_status write_matrix(struct synth *s, const struct tensor *t)
+static enum rfa_status write_matrix(struct synth *s, const struct rfa_demand *t)
 {
-    struct rfa_random r = rfa_random_start(&t->demand, &s->config, s->seed);
-    for (size_t i = 0; i < t->demand.dim[0]; i++) {
-        rfa_random_row(&r, s->data, i, (size_t)t->demand.dim[1]);
-        RFA_TRY(write_floats(s, s->data, (size_t)t->demand.dim[1], is_half(s, t)));
+    struct rfa_random r = rfa_random_start(t, &s->config, s->seed);
+    for (size_t i = 0; i < t->dim[0]; i++) {
+        rfa_random_row(&r, s->data, i, (size_t)t->dim[1]);
+        RFA_TRY(write_floats(s, s->data, (size_t)t->dim[1], is_half(s, t)));
     }
     return RFA_OK;
 }
 
 /* Everything that is no matrix; `padded` biases end in zeros. */
-static enum rfa_status write_values(struct synth *s, const struct tensor *t, size_t count, size_t padded)
+static enum rfa_status write_values(struct synth *s, const struct rfa_demand *t, size_t count, size_t padded)
 {
-    struct rfa_random r = rfa_random_start(&t->demand, &s->config, s->seed);
+    struct rfa_random r = rfa_random_start(t, &s->config, s->seed);
     for (size_t i = 0; i < padded; i += CHUNK) {
         size_t n = padded - i < CHUNK ? padded - i : CHUNK, real = count - i < n ? count - i : n;
-        rfa_random_values(&r, &t->demand, s->data, i, real);
+        rfa_random_values(&r, t, s->data, i, real);
         for (size_t j = real; j < n; j++)
             ((float *)s->data)[j] = 0.0f;
         RFA_TRY(write_floats(s, s->data, n, is_half(s, t)));
@@ -216,13 +168,13 @@ static enum rfa_status write_values(struct synth *s, const struct tensor *t, siz
     return RFA_OK;
 }
 
-static enum rfa_status write_tensor(struct synth *s, const struct tensor *t)
+static enum rfa_status write_tensor(struct synth *s, const struct rfa_demand *t)
 {
     size_t count = 1;
-    for (uint32_t i = 0; i < t->demand.rank; i++)
-        count *= (size_t)t->demand.dim[i];
+    for (uint32_t i = 0; i < t->rank; i++)
+        count *= (size_t)t->dim[i];
     s->values += count;
-    if (t->demand.kind == RFA_DEMAND_MATRIX)
+    if (t->kind == RFA_DEMAND_MATRIX)
         return is_int8(s, t) ? write_int8(s, t) : write_matrix(s, t);
     return write_values(s, t, count, is_int8(s, t) ? (count + 15) / 16 * 16 : count);
 }
@@ -230,8 +182,8 @@ static enum rfa_status write_tensor(struct synth *s, const struct tensor *t)
 static enum rfa_status reserve_buffers(struct synth *s)
 {
     size_t n = 16, values = CHUNK;
-    for (size_t i = 0; i < s->tensor_count; i++) {
-        const struct rfa_demand *d = &s->tensor[i].demand;
+    for (size_t i = 0; i < s->demands.count; i++) {
+        const struct rfa_demand *d = &s->demands.item[i];
         n = d->dim[0] > n ? (size_t)d->dim[0] : n;
         if (d->kind == RFA_DEMAND_MATRIX && 5 * d->dim[1] > values)
             values = 5 * (size_t)d->dim[1]; /* a row of floats, or 16 of int8 */
@@ -252,8 +204,8 @@ static enum rfa_status write_file(struct synth *s)
         rfa_gguf_put_value(s->writer, &s->metadata.value[i]);
     rfa_gguf_put_digest(s->writer);
     declare_all(s);
-    for (size_t i = 0; i < s->tensor_count; i++)
-        RFA_TRY(write_tensor(s, &s->tensor[i]));
+    for (size_t i = 0; i < s->demands.count; i++)
+        RFA_TRY(write_tensor(s, &s->demands.item[i]));
     return rfa_gguf_writer_finish(&s->writer);
 }
 
@@ -262,7 +214,7 @@ static enum rfa_status write_file(struct synth *s)
 static enum rfa_status make(struct synth *s)
 {
     RFA_TRY(read_config(s));
-    RFA_TRY(list_tensors(s));
+    RFA_TRY(rfa_demands_list(&s->demands, &s->config, NULL, s->config_path, &rfa_cli_log));
     RFA_TRY(reserve_buffers(s));
     return write_file(s);
 }
@@ -299,13 +251,13 @@ static int run(int argc, char **argv)
     if (status != EXIT_DONE)
         return status;
     if (make(&s) == RFA_OK)
-        printf("%s: %zu tensors, %.1f million values, %.1f s\n", s.path, s.tensor_count, (double)s.values / 1e6,
+        printf("%s: %zu tensors, %.1f million values, %.1f s\n", s.path, s.demands.count, (double)s.values / 1e6,
                rfa_cli_now() - start);
     else
         status = EXIT_FAILED;
     rfa_gguf_writer_discard(&s.writer);
     rfa_metadata_free(&s.metadata);
-    free(s.tensor);
+    rfa_demands_free(&s.demands);
     free(s.data);
     free(s.half);
     free(s.scale);
