@@ -8,9 +8,7 @@
  * and the type `line`, 64 int8 values:
  *
  *   line_round(x)                       four vec16 in [-128, 128], to nearest, half to even, 128 becomes 127
- *   line_store(q, l, a_xor)             64 bytes, any alignment
- *   line_sum(sum, l)                    adds the 64 values, all >= 0, to the running sums
- *   line_total(sum)                     adds those up */
+ *   line_store(q, l, a_xor)             64 bytes, any alignment */
 #ifndef RFA_VEC16_ROW_H
 #define RFA_VEC16_ROW_H
 

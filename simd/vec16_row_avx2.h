@@ -68,23 +68,4 @@ VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)
     _mm256_storeu_si256((__m256i *)(void *)(q + 32), _mm256_xor_si256(l.hi, flip));
 }
 
-typedef __m256i line_sums;
-
-VEC16_INLINE line_sums line_sum_zero(void)
-{
-    return _mm256_setzero_si256();
-}
-
-VEC16_INLINE line_sums line_sum(line_sums sum, line l)
-{
-    const __m256i zero = _mm256_setzero_si256();
-    return _mm256_add_epi64(sum, _mm256_add_epi64(_mm256_sad_epu8(l.lo, zero), _mm256_sad_epu8(l.hi, zero)));
-}
-
-VEC16_INLINE int32_t line_total(line_sums sum)
-{
-    __m128i half = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-    return _mm_cvtsi128_si32(_mm_add_epi64(half, _mm_unpackhi_epi64(half, half)));
-}
-
 #endif

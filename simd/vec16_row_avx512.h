@@ -46,21 +46,4 @@ VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)
     _mm512_storeu_si512(q, _mm512_xor_si512(l, _mm512_set1_epi8((char)a_xor)));
 }
 
-typedef __m512i line_sums;
-
-VEC16_INLINE line_sums line_sum_zero(void)
-{
-    return _mm512_setzero_si512();
-}
-
-VEC16_INLINE line_sums line_sum(line_sums sum, line l)
-{
-    return _mm512_add_epi64(sum, _mm512_sad_epu8(l, _mm512_setzero_si512()));
-}
-
-VEC16_INLINE int32_t line_total(line_sums sum)
-{
-    return (int32_t)_mm512_reduce_add_epi64(sum);
-}
-
 #endif

@@ -1,7 +1,8 @@
 /* Softmax attention, a task per sequence, head and block of query rows (float) or per sequence and head (int8).
  *
  * int8 form (quant/README.md section 5): queries and keys are quantised row by row, values column by column; the softmax numerators become
- * int8 with the fixed scale 127, and the row is divided by their exact integer sum. */
+ * whole numbers of 14 bits, multiplied in two parts of int8 (one part alone would make half of a block's error), and the row is divided by
+ * their sum. */
 #include "ops.h"
 
 #include "quant.h"
@@ -90,8 +91,8 @@ struct int8_head {
     int8_t *k, *v;             /* panels: keys x dim, dim x keys */
     float *k_scale, *v_scale;
     int32_t *k_sum, *v_sum;
-    int8_t *q, *p;             /* a block of queries [rows][dim], of numerators [rows][keys] */
-    float *q_scale, *p_scale;
+    int8_t *q, *high, *low;    /* a block of queries [rows][dim], of numerators [rows][keys] in two parts */
+    float *q_scale, *high_scale, *low_scale;
     float *scores;             /* [rows][keys padded to 16] */
     void *gemm;
 };
@@ -120,9 +121,11 @@ static size_t layout(const struct attention *a, struct int8_head *h, unsigned ch
     h->k_sum = take(&at, rfa_round_up(n, 16) * sizeof(int32_t));
     h->v_sum = take(&at, rfa_round_up(d, 16) * sizeof(int32_t));
     h->q = take(&at, rows * rfa_row_bytes(d));
-    h->p = take(&at, rows * rfa_row_bytes(n));
+    h->high = take(&at, rows * rfa_row_bytes(n));
+    h->low = take(&at, rows * rfa_row_bytes(n));
     h->q_scale = take(&at, rows * sizeof(float));
-    h->p_scale = take(&at, rows * sizeof(float));
+    h->high_scale = take(&at, rows * sizeof(float));
+    h->low_scale = take(&at, rows * sizeof(float));
     h->scores = take(&at, rows * rfa_round_up(n, 16) * sizeof(float));
     h->gemm = take(&at, larger(gemm->scratch_bytes(rows, n, d), gemm->scratch_bytes(rows, d, n)));
     return (size_t)(at - base);
@@ -155,12 +158,18 @@ static void int8_block(const struct attention *a, const struct int8_head *h, str
                                       .m = rows, .n = n, .k = d, .scratch = h->gemm};
     k->gemm_s8->run(&scores);
     for (size_t i = 0; i < rows; i++) {
-        int32_t sum = k->softmax_s8(h->p + i * p_stride, h->scores + i * score_stride, n, a->scale, k->gemm_s8->a_xor);
-        h->p_scale[i] = 1.0f / (float)sum; /* a row with NaN has sum 0: 0 * infinity makes its result NaN */
+        float sum = k->softmax_s8(h->high + i * p_stride, h->low + i * p_stride, h->scores + i * score_stride, n, a->scale, k->gemm_s8->a_xor);
+        h->low_scale[i] = 1.0f / sum; /* a row with NaN has sum 0: 0 * infinity makes its result NaN */
+        h->high_scale[i] = 128.0f * h->low_scale[i];
     }
-    struct rfa_gemm_s8_args values = {.dst = dst, .dst_stride = rfa_cols(a->s, a->step->out[0]), .a = h->p, .a_stride = p_stride,
-                                      .a_scale = h->p_scale, .a_scale_step = 1, .w = h->v, .w_scale = h->v_scale, .w_sum = h->v_sum,
+    struct rfa_gemm_s8_args values = {.dst = dst, .dst_stride = rfa_cols(a->s, a->step->out[0]), .a = h->high, .a_stride = p_stride,
+                                      .a_scale = h->high_scale, .a_scale_step = 1, .w = h->v, .w_scale = h->v_scale, .w_sum = h->v_sum,
                                       .m = rows, .n = d, .k = n, .scratch = h->gemm};
+    k->gemm_s8->run(&values);
+    values.a = h->low;
+    values.a_scale = h->low_scale;
+    values.residual = dst;
+    values.residual_stride = values.dst_stride;
     k->gemm_s8->run(&values);
 }
 
