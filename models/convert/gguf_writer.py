@@ -1,4 +1,5 @@
 """GGUF version 3, written as a stream: one tensor in memory at a time, its element type chosen while it is written."""
+import hashlib
 import os
 import pathlib
 import struct
@@ -10,6 +11,7 @@ F32, F16 = 0, 1
 TYPE_NAMES = {F32: "F32", F16: "F16"}
 _UINT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 6, 7, 8, 9
 _NAME_LIMIT = 63  # bytes; ggml's reader stops there
+_DIGEST, _DIGEST_CHARS = "refatom.digest", 64
 
 
 def _string(text):
@@ -52,28 +54,48 @@ def _header(metadata, tensors):
     return bytes(out), places
 
 
-def _pad(f):
-    f.write(bytes(-f.tell() % ALIGNMENT))
+class _Hashed:
+    """A file that hashes what is written to it."""
+
+    def __init__(self, file):
+        self.file, self.hash = file, hashlib.blake2b(digest_size=_DIGEST_CHARS // 2)
+
+    def write(self, data):
+        self.file.write(data)
+        self.hash.update(data)
+
+    def pad(self):
+        self.write(bytes(-self.file.tell() % ALIGNMENT))
+
+
+def _write_digest(f, data, head):
+    """`data` was hashed while it was written; the head follows, with zeros for the digest, and then the digest's place is filled."""
+    data.hash.update(head)
+    key = _string(_DIGEST)
+    f.seek(head.index(key + _value("0" * _DIGEST_CHARS)) + len(key) + 4 + 8)
+    f.write(data.hash.hexdigest().encode())
 
 
 def _write(f, metadata, tensors, produce):
     header, places = _header(metadata, tensors)
     f.write(header)
-    _pad(f)
-    start, records = f.tell(), []
+    f.write(bytes(-f.tell() % ALIGNMENT))
+    start, records, data = f.tell(), [], _Hashed(f)
     for name, _ in tensors:
         kind, chunks = produce(name)
         records.append(struct.pack("<IQ", kind, f.tell() - start))
         for chunk in chunks:
-            f.write(np.ascontiguousarray(chunk).data)
-        _pad(f)
+            data.write(np.ascontiguousarray(chunk).data.cast("B"))
+        data.pad()
     for place, record in zip(places, records):
         f.seek(place)
         f.write(record)
+    f.seek(0)
+    _write_digest(f, data, f.read(start))
 
 
 def write(path, metadata, tensors, produce):
-    """Writes `path` whole or not at all.
+    """Writes `path` whole or not at all, with the digest that `refatom verify` checks (src/cli/digest.h).
 
     metadata  {key: bool | int (u32) | float (f32) | str | list of one of these}
     tensors   [(name, row-major shape)]
@@ -82,9 +104,9 @@ def write(path, metadata, tensors, produce):
     path = pathlib.Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(temporary, "xb") as f:
-            _write(f, {"general.architecture": metadata["general.architecture"], "general.alignment": ALIGNMENT} | metadata,
-                   tensors, produce)
+        with open(temporary, "x+b") as f:
+            _write(f, {"general.architecture": metadata["general.architecture"], "general.alignment": ALIGNMENT} | metadata
+                   | {_DIGEST: "0" * _DIGEST_CHARS}, tensors, produce)
             f.flush()
             os.fsync(f.fileno())
         os.replace(temporary, path)
