@@ -1,7 +1,8 @@
 """Compares src/image.c with Pillow (bit for bit) and with torch (to 1e-6) on random sizes, up and down.
 
-usage: python3 compare_resize.py TOOL_RESIZE [--cases 200] [--seed 1]     needs numpy, Pillow; torch for the tensor methods
-       python3 compare_resize.py --goldens data/resize.bin                 writes the small cases that test_image.c reads
+usage: python3 compare_resize.py TOOL_RESIZE [--cases 200] [--seed 1]
+       python3 compare_resize.py --goldens data/resize.bin     writes the small cases that test_image.c reads
+needs numpy and Pillow, and torch for the tensor methods
 """
 
 import argparse
@@ -25,8 +26,8 @@ def ours(tool, method, kernel, image, size):
 
 
 def pillow(kernel, image, size):
-    """One axis at a time: until version 12 Pillow does the horizontal pass first; version 13 does the cheaper one first, which
-    rounds differently on the way."""
+    """One axis at a time: Pillow does the horizontal pass first until version 12.0; version 13 does the cheaper one
+    first, which rounds differently on the way."""
     resample = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}[kernel]
     horizontal = Image.fromarray(image).resize((size[1], image.shape[0]), resample)
     resized = np.asarray(horizontal.resize((size[1], size[0]), resample))
@@ -39,16 +40,16 @@ def tensor(kernel, image, size, antialias):
 
 
 def tolerance(method, kernel, source):
-    """Bilinear without antialiasing: torch chooses by size and thread count between two compiled paths, whose source positions
-    differ by their rounding, an ulp of the source size."""
+    """Bilinear without antialiasing: torch chooses by size and thread count between two compiled paths, whose source
+    positions differ by their rounding, an ulp of the source size."""
     if method == "pillow":
         return 0.0
     return max(source) * 2.0**-23 if (method, kernel) == ("tensor-no-antialias", "bilinear") else 1e-6
 
 
 def sizes(random, count):
-    """Half of the cases small, some with one side unchanged, some of the sizes that videos and networks have. Never one pixel wide
-    with more than one row: there torch 2.8 with antialiasing returns values that are not those of its own formula."""
+    """Half of the cases small, some with one side unchanged, some of the sizes that videos and networks have. The
+    random ones are never one pixel wide: there torch 2.8 with antialiasing departs from its own formula."""
     yield (340, 465), (340, 465)
     yield (1080, 1920), (224, 224)
     yield (480, 640), (340, 465)
@@ -65,8 +66,8 @@ def sizes(random, count):
 
 
 # width, height -> width, height: up, down, mixed, unchanged, to almost nothing, from one pixel, far down.
-GOLDEN_SIZES = [((7, 5), (13, 11)), ((37, 29), (9, 7)), ((30, 20), (8, 33)), ((6, 6), (6, 6)), ((5, 7), (2, 1)), ((1, 1), (3, 2)),
-                ((211, 160), (6, 5))]
+GOLDEN_SIZES = [((7, 5), (13, 11)), ((37, 29), (9, 7)), ((30, 20), (8, 33)), ((6, 6), (6, 6)), ((5, 7), (2, 1)),
+                ((1, 1), (3, 2)), ((211, 160), (6, 5))]
 METHODS = ["tensor", "tensor-no-antialias", "pillow"]  # the order of enum rfa_resize_method
 FILTERS = ["bilinear", "bicubic"]  # the order of enum rfa_filter
 
@@ -81,7 +82,7 @@ def golden_image(width, height):
 
 
 def write_goldens(path):
-    """Records of six int32 (method, filter, width, height, output width, output height) and float32 [3][height][width]."""
+    """Records: six int32 (method, filter, width, height, output width, output height), float32 [3][height][width]."""
     with open(path, "wb") as file:
         for (width, height), (out_width, out_height) in GOLDEN_SIZES:
             image, target = golden_image(width, height), (out_height, out_width)
@@ -119,7 +120,8 @@ def main():
                 failed |= error > tolerance(method, kernel, source)
                 worst[method, kernel] = max(worst.get((method, kernel), (-1.0,)), (error, source, target))
     for (method, kernel), (error, source, target) in sorted(worst.items()):
-        print(f"{method:20} {kernel:9} worst {error:.3g} at {source} -> {target}, allowed {tolerance(method, kernel, source):.3g}")
+        allowed = tolerance(method, kernel, source)
+        print(f"{method:20} {kernel:9} worst {error:.3g} at {source} -> {target}, allowed {allowed:.3g}")
     print("FAILED" if failed else "ok")
     return failed
 
