@@ -98,6 +98,7 @@ static uint32_t group_size(const struct rfa_session *s, uint32_t left)
 
 enum rfa_status rfa_encode_frames(rfa_session *s, uint32_t first, const struct rfa_image *image, uint32_t count)
 {
+    RFA_TRY(rfa_check_session(s));
     RFA_TRY(check_slots(s, first, count));
     for (uint32_t i = 0; i < count; i++)
         RFA_TRY(check_image(s, image ? &image[i] : NULL));
@@ -112,6 +113,7 @@ enum rfa_status rfa_encode_frames(rfa_session *s, uint32_t first, const struct r
 
 enum rfa_status rfa_encode_frame_pixels(rfa_session *s, uint32_t first, const float *pixels, uint32_t count)
 {
+    RFA_TRY(rfa_check_session(s));
     RFA_TRY(check_slots(s, first, count));
     if (!pixels)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "the pixels are NULL; pass [count][3][image_size][image_size] floats");
@@ -127,6 +129,7 @@ enum rfa_status rfa_encode_frame_pixels(rfa_session *s, uint32_t first, const fl
 
 enum rfa_status rfa_push_frame(rfa_session *s, const struct rfa_image *image)
 {
+    RFA_TRY(rfa_check_session(s));
     RFA_TRY(check_image(s, image));
     const struct rfa_config *c = &s->model->config;
     const struct rfa_graph *g = &s->model->graph;
@@ -157,6 +160,7 @@ static void run_scene(struct rfa_session *s)
 
 enum rfa_status rfa_encode_scene(rfa_session *s, const struct rfa_image *image)
 {
+    RFA_TRY(rfa_check_session(s));
     RFA_TRY(check_image(s, image));
     rfa_begin_stage(s, RFA_STAGE_SCENE);
     prepare(s, RFA_STAGE_SCENE, image, 1);
@@ -166,6 +170,7 @@ enum rfa_status rfa_encode_scene(rfa_session *s, const struct rfa_image *image)
 
 enum rfa_status rfa_encode_scene_pixels(rfa_session *s, const float *pixels)
 {
+    RFA_TRY(rfa_check_session(s));
     if (!pixels)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "the pixels are NULL; pass [3][key_height][key_width] floats");
     const struct rfa_config *c = &s->model->config;
@@ -180,7 +185,9 @@ enum rfa_status rfa_encode_scene_pixels(rfa_session *s, const float *pixels)
 
 static enum rfa_status check_ids(const struct rfa_session *s, const char *what, const int32_t *ids, size_t count, size_t limit, size_t rows)
 {
-    if (!ids || count < 1 || count > limit)
+    if (!ids)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the token ids of the %s are NULL; pass them with their [CLS] and [SEP]", what);
+    if (count < 1 || count > limit)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "the %s has %zu token ids; 1 to %zu are allowed", what, count, limit);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= rows)
@@ -196,6 +203,7 @@ static void trace_ids(const struct rfa_session *s, const char *name, const int32
 enum rfa_status rfa_encode_ids(rfa_session *s, const int32_t *sentence, size_t sentence_count, const int32_t *keywords,
                                size_t keyword_count)
 {
+    RFA_TRY(rfa_check_session(s));
     const struct rfa_config *c = &s->model->config;
     const struct rfa_ports *port = &s->model->graph.port;
     bool with_keywords = c->variant == RFA_VARIANT_REFATOMNET_PP;
@@ -220,9 +228,12 @@ enum { MAX_KEYWORDS = 1024 };
 
 enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t length)
 {
+    RFA_TRY(rfa_check_session(s));
     const struct rfa_config *c = &s->model->config;
     const struct rfa_log *log = &s->options.log;
-    if (!caption || length > s->options.max_caption)
+    if (!caption)
+        return rfa_fail(log, RFA_ERR_ARG, "the caption is NULL; pass UTF-8 text (it may be empty)");
+    if (length > s->options.max_caption)
         return rfa_fail(log, RFA_ERR_ARG, "the caption has %zu bytes; at most %zu are allowed (options.max_caption)", length,
                         s->options.max_caption);
     memcpy(s->sentence, c->prompt.data, c->prompt.len);
@@ -257,6 +268,7 @@ static enum rfa_status check_ready(const struct rfa_session *s)
 
 enum rfa_status rfa_answer(rfa_session *s, struct rfa_result *result)
 {
+    RFA_TRY(rfa_check_session(s));
     const struct rfa_ports *port = &s->model->graph.port;
     if (!result)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_answer: result is NULL; pass the address of a struct rfa_result");

@@ -12,7 +12,8 @@
  *     rfa_answer            ANSWER  -> logits, probabilities, box
  *
  * Errors: every function that can fail returns enum rfa_status and, through rfa_options.log, one message that names the thing, the
- * reason and the remedy. The library never prints, never exits and reads no environment variable.
+ * reason and the remedy (a NULL session, in which the log is, has none). The library never prints, never exits and reads no environment
+ * variable.
  *
  * Threads: a session belongs to the thread that initialised it (rfa_session_attach moves it). Different sessions on one model may
  * run at the same time on different threads.

@@ -32,6 +32,8 @@ enum { TIERS = sizeof tiers / sizeof tiers[0] };
 
 enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tier)
 {
+    if (!mask || !tier)
+        return RFA_ERR_ARG;
     *mask = UINT32_MAX;
     if (strcmp(tier, "auto") == 0)
         return RFA_OK;
@@ -81,6 +83,9 @@ static size_t live_bytes(const rfa_session *s, int step)
 
 enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *s)
 {
+    RFA_TRY(rfa_check_session(s));
+    if (!plan)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_session_plan: the result is NULL; pass the address of a struct rfa_plan_info");
     const struct rfa_graph *g = &s->model->graph;
     *plan = (struct rfa_plan_info){.session_bytes = s->total_bytes,
                                    .arena_bytes = s->arena_bytes,
@@ -105,6 +110,9 @@ static size_t matrix_bytes(const struct rfa_weight *w)
 
 enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *s, int i)
 {
+    RFA_TRY(rfa_check_session(s));
+    if (!info)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_session_step: the result is NULL; pass the address of a struct rfa_step_info");
     const struct rfa_graph *g = &s->model->graph;
     if (i < 0 || i >= g->step_count)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "step %d does not exist; the model has %d", i, g->step_count);
@@ -126,6 +134,9 @@ enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *
 
 enum rfa_status rfa_session_block(struct rfa_block_info *info, const rfa_session *s, int i)
 {
+    RFA_TRY(rfa_check_session(s));
+    if (!info)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_session_block: the result is NULL; pass the address of a struct rfa_block_info");
     const struct rfa_graph *g = &s->model->graph;
     if (i < 0 || i >= s->block_count)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "block %d does not exist; the plan has %d", i, s->block_count);

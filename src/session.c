@@ -198,11 +198,12 @@ enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const s
 enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, const struct rfa_options *options, void *memory,
                                  size_t bytes)
 {
+    if (out)
+        *out = NULL;
     RFA_TRY(check_options(model, options));
     if (!out || !memory || (uintptr_t)memory % ALIGN != 0)
         return rfa_fail(&options->log, RFA_ERR_ARG, "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes",
                         ALIGN);
-    *out = NULL;
     struct rfa_session s = describe(model, options);
     struct carve c = {memory, 0};
     struct carve measure = {NULL, 0};
@@ -229,7 +230,11 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
 enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model, const struct rfa_options *options)
 {
     size_t bytes;
+    if (out)
+        *out = NULL;
     RFA_TRY(rfa_session_bytes(&bytes, model, options));
+    if (!out)
+        return rfa_fail(&options->log, RFA_ERR_ARG, "rfa_session_create: out is NULL; pass the address of a pointer");
     void *memory = rfa_alloc(bytes);
     if (!memory)
         return rfa_fail(&options->log, RFA_ERR_NOMEM, "no %zu bytes for a session; use a smaller frame_group or fewer threads", bytes);
@@ -243,6 +248,7 @@ enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model, co
 
 enum rfa_status rfa_session_attach(rfa_session *session)
 {
+    RFA_TRY(rfa_check_session(session));
     int granted = rfa_team_start(&session->team, session->options.threads);
     if (session->options.blas)
         rfa_blas_start(session->options.threads);

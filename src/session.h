@@ -72,6 +72,12 @@ static inline size_t rfa_cols(const struct rfa_session *s, int id)
     return rfa_tensor(s, id)->shape.cols;
 }
 
+/* A NULL session: there is no log to write to. */
+static inline enum rfa_status rfa_check_session(const struct rfa_session *s)
+{
+    return s ? RFA_OK : RFA_ERR_ARG;
+}
+
 /* The scales behind the rows of a Q8 or Q8_MAP tensor. */
 float *rfa_scales(const struct rfa_session *s, int id);
 
