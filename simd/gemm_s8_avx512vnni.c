@@ -20,8 +20,7 @@ enum {
     ROWS = 6,
     PANELS = 4,
     COLS = PANELS * RFA_PANEL_N,
-    AHEAD =
-        1024 /* bytes between a line and the one fetched into L1 for later: hides L2, which streams do not without it */
+    AHEAD = 1024 /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
 };
 
 /* Where a tile reads: rows of activations, and the panels with the sums of their weights. */
@@ -31,6 +30,8 @@ struct source {
     const int8_t *w[PANELS];
     const int32_t *w_sum[PANELS];
     size_t lines;
+    const int8_t *next; /* weights to fetch into L2 meanwhile, a line with each of the first lines */
+    size_t next_lines;
 };
 
 INLINE __m512i broadcast4(const int8_t *p)
@@ -87,16 +88,26 @@ INLINE void store(int32_t *sum, const struct quad *acc)
 #define MULTIPLY(i, row) multiply(&row, a + (i)*s->a_stride, &w)
 #define STORE(i, row)    store(sum + (i)*COLS, &row)
 
+/* One line of the panels with all rows. */
+#define LINE()                                                                                                         \
+    do {                                                                                                               \
+        const struct quad w = load_lines(s, line);                                                                     \
+        const int8_t *a = s->a + line * RFA_PANEL_K;                                                                   \
+        EACH_ROW(MULTIPLY);                                                                                            \
+    } while (0)
+
 /* sum[rows][COLS] of the tile. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
     struct quad r0 = {start(s->w_sum[0]), start(s->w_sum[1]), start(s->w_sum[2]), start(s->w_sum[3])};
     struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    for (size_t line = 0; line < s->lines; line++) {
-        const struct quad w = load_lines(s, line);
-        const int8_t *a = s->a + line * RFA_PANEL_K;
-        EACH_ROW(MULTIPLY);
+    size_t line = 0;
+    for (; line < s->next_lines; line++) {
+        LINE();
+        _mm_prefetch((const char *)s->next + line * RFA_LINE, _MM_HINT_T1);
     }
+    for (; line < s->lines; line++)
+        LINE();
     EACH_ROW(STORE);
 }
 
@@ -129,6 +140,15 @@ static void take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size
     }
 }
 
+/* The share of tile `tile` of `tiles` in fetching the four panels after output n's, at most one of them. */
+static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t tile, size_t tiles)
+{
+    size_t share = (PANELS * s->lines + tiles - 1) / tiles;
+    share = share < s->lines ? share : s->lines;
+    s->next = s->w[0] + (PANELS * s->lines + tile * share) * RFA_LINE;
+    s->next_lines = n + 2 * COLS <= g->n ? share : 0;
+}
+
 static void run(const struct rfa_gemm_s8_args *g)
 {
     assert(g->k >= 1 && g->k <= RFA_MAX_K);
@@ -141,6 +161,7 @@ static void run(const struct rfa_gemm_s8_args *g)
         take_panels(&s, g, t.n);
         for (t.m = 0; t.m < g->m; t.m += t.rows) {
             t.rows = even_rows(g->m, t.m, ROWS);
+            take_next(&s, g, t.n, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
             s.a = g->a + t.m * g->a_stride;
             products[t.rows](g->scratch, &s);
             finish_tile(g, &t);
