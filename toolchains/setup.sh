@@ -2,7 +2,7 @@
 # Installs the packages that a build with everything needs, on Debian and Ubuntu. Does nothing when all are there.
 set -eu
 
-packages="build-essential cmake pkg-config libopenblas-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev
+packages="build-essential cmake pkg-config libopenblas-openmp-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev
  libswscale-dev libavdevice-dev libcmocka-dev ffmpeg"
 
 missing=""
