@@ -1,0 +1,84 @@
+#!/bin/sh
+# refatom eval and score as a user calls them: test_eval.sh REFATOM MODEL. Exit status 77: ffmpeg is not there to make clips.
+# A run that is killed again and again gives the file of an undisturbed one; shards score exactly as one file does; unreadable clips are survived.
+set -eu
+refatom=$1 model=$2
+command -v ffmpeg > /dev/null || { echo "ffmpeg is not installed: no clips can be made"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+videos=$work/videos annotations=$work/annotations.jsonl
+mkdir "$videos"
+fail() { echo "FAILED: $1" >&2; exit 1; }
+eval_to() { out=$1; shift; "$refatom" eval "$model" --annotations "$annotations" --videos "$videos" -o "$out" --threads 1 --json "$@"; }
+
+for i in 1 2 3 4 5; do
+    ffmpeg -loglevel error -y -f lavfi -i "testsrc2=s=96x72:r=30:d=3" -vf "hue=h=$((i * 60))" -c:v mpeg4 -threads 1 "$videos/clip$i.mp4"
+done
+echo "no video" > "$videos/clip6.mp4"
+for person in 0 1 2; do
+    for i in 4 2 6 1 5 3; do
+        printf '{"video": "clip%d", "at": 1.5, "person": %d, "kind": "any", "caption": "the person in \\"stripe %d\\"", "box": [0.1, 0.%d, 0.%d, 0.9], "labels": [%d, %d]}\n' \
+            $i $person $person $i $((i + 2)) $((i + person)) $((40 + i))
+    done
+done > "$annotations"
+
+# undisturbed; the unreadable clip's three samples are left out
+eval_to "$work/whole.jsonl" > "$work/whole.json" 2> "$work/whole.err" || fail "eval ends with status $?"
+grep -q '"answered": 15, "failed": 3, "repeated": 0' "$work/whole.json" || fail "15 answers and 3 failures expected"
+grep -q 'clip6' "$work/whole.err" || fail "the unreadable clip is not named"
+[ "$(wc -l < "$work/whole.jsonl")" -eq 19 ] || fail "19 lines expected"
+
+# killed: after ever longer times, and by cutting what it wrote at many places
+kills=0
+until timeout -s KILL "$(printf '0.%02d' $((3 + kills % 30)))" "$refatom" eval "$model" --annotations "$annotations" --videos "$videos" \
+    -o "$work/killed.jsonl" --threads 1 > /dev/null 2>&1; do
+    kills=$((kills + 1))
+    [ $kills -lt 100 ] || { eval_to "$work/killed.jsonl" > /dev/null 2>&1; break; }
+done
+cmp "$work/whole.jsonl" "$work/killed.jsonl" || fail "killed $kills times: another file"
+bytes=$(wc -c < "$work/whole.jsonl")
+for cut in 0 1 500 $((bytes / 4)) $((bytes / 2 + 17)) $((bytes - 400)) $((bytes - 1)) "$bytes"; do
+    head -c "$cut" "$work/whole.jsonl" > "$work/cut.jsonl"
+    eval_to "$work/cut.jsonl" > /dev/null 2>&1 || fail "cut at $cut: status $?"
+    cmp "$work/whole.jsonl" "$work/cut.jsonl" || fail "cut at $cut: another file"
+done
+
+# shards
+if command -v parallel > /dev/null; then
+    parallel -j2 "$refatom" eval "$model" --annotations "$annotations" --videos "$videos" -o "$work/part{}.jsonl" --threads 1 --shard {}/4 \
+        ::: 1 2 3 4 > /dev/null 2>&1 || fail "a shard fails"
+else
+    for i in 1 2 3 4; do
+        eval_to "$work/part$i.jsonl" --shard $i/4 > /dev/null 2>&1 || fail "shard $i fails"
+    done
+fi
+"$refatom" score "$work"/part3.jsonl "$work"/part1.jsonl "$work"/part4.jsonl "$work"/part2.jsonl --json > "$work/parts.json"
+"$refatom" score "$work/whole.jsonl" --json > "$work/one.json"
+cmp "$work/whole.json" "$work/one.json" || fail "eval and score disagree"
+cmp "$work/one.json" "$work/parts.json" || fail "four shards score otherwise than one file"
+"$refatom" score "$work/whole.jsonl" "$work/part1.jsonl" --json | sed 's/"repeated": [0-9]*/"repeated": 0/' | cmp - "$work/one.json" ||
+    fail "samples that come twice count twice"
+
+# what had no answer is tried again when asked, and only that
+cp "$work/whole.jsonl" "$work/retry.jsonl"
+cp "$videos/clip1.mp4" "$videos/clip6.mp4"
+eval_to "$work/retry.jsonl" 2> /dev/null | grep -q '"answered": 15, "failed": 3' || fail "failures are tried again without being asked"
+eval_to "$work/retry.jsonl" --retry | grep -q '"answered": 18, "failed": 0' || fail "--retry does not try again"
+[ "$(wc -l < "$work/retry.jsonl")" -eq 19 ] || fail "--retry leaves other than 19 lines"
+
+# another shard, another sampling, other annotations: refused, nothing changed
+cp "$work/retry.jsonl" "$work/same.jsonl"
+eval_to "$work/same.jsonl" --shard 1/2 > /dev/null 2> "$work/err" && fail "another shard is accepted"
+eval_to "$work/same.jsonl" --still > /dev/null 2> "$work/err" && fail "another sampling is accepted"
+grep -q 'sampled otherwise' "$work/err" || fail "the message does not say why"
+cmp "$work/retry.jsonl" "$work/same.jsonl" || fail "a refused run changed the file"
+
+# one still picture: all frames alike, so another answer than the moving one
+eval_to "$work/still.jsonl" --still > /dev/null || fail "--still ends with status $?"
+grep -q '"sampling": "still"' "$work/still.jsonl" || fail "--still is not noted"
+
+# nothing could be answered
+mkdir "$work/empty"
+"$refatom" eval "$model" --annotations "$annotations" --videos "$work/empty" -o "$work/none.jsonl" > /dev/null 2>&1 && fail "no video, yet status 0"
+[ "$(wc -l < "$work/none.jsonl")" -eq 19 ] || fail "missing videos are not written down"
+echo "killed $kills times; all files equal"
