@@ -56,8 +56,8 @@ struct tile_config {
 };
 
 struct scratch {
-    int32_t sum[2][ROWS * COLS]; /* this block and the previous one */
-    int8_t tail[2][TILE_BYTES];  /* the last lines of both panels */
+    int32_t sum[ROWS * COLS];   /* of a block; the one before is finished when they are stored */
+    int8_t tail[2][TILE_BYTES]; /* the last lines of both panels */
     struct tile_config config;
     int8_t a[]; /* blocks of rows, each [k / STEP_K][its rows][STEP_K] */
 };
@@ -146,12 +146,12 @@ INLINE void step(const struct source *s, size_t i, const bool lower)
     const int8_t *w0 = i < s->whole ? s->w0 + i * TILE_BYTES : s->tail;
     const int8_t *w1 = i < s->whole ? s->w1 + i * TILE_BYTES : s->tail + TILE_BYTES;
     _tile_loadd(W0, w0, RFA_LINE);
-    _tile_loadd(A0, a, STEP_K);
+    _tile_stream_loadd(A0, a, STEP_K);
     _tile_loadd(W1, w1, RFA_LINE);
     _tile_dpbssd(C0, A0, W0);
     _tile_dpbssd(C1, A0, W1);
     if (lower) {
-        _tile_loadd(A1, a + s->upper * STEP_K, STEP_K);
+        _tile_stream_loadd(A1, a + s->upper * STEP_K, STEP_K);
         _tile_dpbssd(C2, A1, W0);
         _tile_dpbssd(C3, A1, W1);
     }
@@ -301,13 +301,12 @@ static void multiply_panels(const struct rfa_gemm_s8_args *g, struct scratch *x,
                             const struct split *r)
 {
     for (size_t block = 0; block < r->blocks; block++, v->turn++) {
-        int32_t *sum = x->sum[v->turn & 1];
         v->s.a = x->a + block * r->height * v->s.steps * STEP_K;
         v->s.backwards = v->turn & 1;
-        products[g->act](sum, &v->s, g, &v->p);
+        products[g->act](x->sum, &v->s, g, &v->p);
         const size_t start = block_start(r, block), again = block * r->height - start;
         const size_t cols = g->n - n < COLS ? g->n - n : COLS;
-        v->p = to_finish(g, (struct tile){sum + again * COLS, COLS, m + start + again, n, r->height - again, cols});
+        v->p = to_finish(g, (struct tile){x->sum + again * COLS, COLS, m + start + again, n, r->height - again, cols});
     }
 }
 
