@@ -11,8 +11,9 @@
  * and stored, some rows after each step of 64 k.
  *
  * What limits it is the way from L2: a block asks for 64 bytes a clock. Therefore activations are copied into the order
- * of reading, as many rows as fit L2 beside the panels; each block walks K in the direction opposite to the one before,
- * so that it begins with what L1 still holds; and the next panels are fetched into L2 meanwhile.
+ * of reading, as many rows as fit L2 beside the panels, and pass L1 by (TILELOADDT1); each block walks K in the
+ * direction opposite to the one before, so that it begins with the lines that L1 still holds; and the next panels are
+ * fetched into L2 meanwhile. Splitting K, so that the panels fit L1, costs more in sums than it saves.
  */
 #if !(defined(__AMX_INT8__) || defined(__AMXINT8__)) || !defined(__AVX512BW__) || !defined(__AVX512DQ__)
 #error "gemm_s8_amx.c needs the flags of rfa_simd(amx) in CMakeLists.txt"
@@ -31,8 +32,8 @@ enum {
     TILE_BYTES = TILE_ROWS * RFA_LINE,
     STEP_K = 64,
     STEP_LINES = STEP_K / RFA_PANEL_K,
-    PACKED_BYTES =
-        1 << 19, /* a quarter of a core's L2; more, up to MOST_PACKED, for ENOUGH_ROWS to share the weights */
+    /* Rows packed at once take a quarter of a core's L2; for ENOUGH_ROWS, which share the weights, up to a half. */
+    PACKED_BYTES = 1 << 19,
     MOST_PACKED = 1 << 20,
     ENOUGH_ROWS = 160,
     MOST_AHEAD = 8 /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
