@@ -84,7 +84,7 @@ static void run_alone(size_t tasks, rfa_task_fn *fn, void *context)
 void rfa_parallel_for(const struct rfa_team *team, size_t tasks, rfa_task_fn *fn, void *context)
 {
 #ifdef _OPENMP
-    if (team->threads > 1) {
+    if (team->threads > 1 && tasks > 1 && !team->alone) {
         run_team(team->threads, tasks, fn, context);
         return;
     }
@@ -103,7 +103,7 @@ static void nothing(void *context, size_t task, int thread)
 
 int rfa_team_start(struct rfa_team *team, int threads)
 {
-    team->threads = threads;
+    *team = (struct rfa_team){.threads = threads};
 #ifdef _OPENMP
     int granted = 1;
     omp_set_dynamic(0);

@@ -2,10 +2,12 @@
 #ifndef RFA_PARALLEL_H
 #define RFA_PARALLEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rfa_team {
     int threads;
+    bool alone; /* the calling thread does everything: for work that is smaller than the cost of waking the others */
 };
 
 /* Work of one task. `thread` is 0 ... threads-1 and picks the scratch; results must not depend on it. */

@@ -163,7 +163,7 @@ static void carve_fixed(struct carve *c, struct rfa_session *s)
 static struct rfa_session describe(const struct rfa_model *model, const struct rfa_options *options)
 {
     const struct rfa_config *c = &model->config;
-    struct rfa_session s = {.model = model, .options = *options, .team = {options->threads}};
+    struct rfa_session s = {.model = model, .options = *options, .team = {.threads = options->threads}};
     s.max_rows[RFA_VAR_ONE] = 1;
     s.max_rows[RFA_VAR_FRAMES] = options->frame_group;
     s.max_rows[RFA_VAR_SENTENCE] = c->text_positions;
@@ -316,6 +316,17 @@ static void advise_weights(const struct rfa_session *s, int step, enum rfa_file_
         rfa_file_advise(weight[i]->data, rfa_weight_bytes(weight[i]), advice);
 }
 
+/* Steps that take a core less than some ten microseconds are not worth waking the team for; on a busy machine, where a thread may have to
+ * wait for a processor, far from it. */
+static bool is_small(const struct rfa_session *s, const struct rfa_step *step)
+{
+    static const double small_macs = 5e5, small_values = 2e4;
+    int out = step->out[0] != RFA_NONE ? step->out[0] : step->out[1];
+    double values = (double)rfa_rows(s, out) * (double)rfa_cols(s, out);
+    double states = step->op == RFA_OP_SCAN ? (double)step->p.mamba.states : 1.0;
+    return values * states < small_values && (!rfa_ops[step->op].macs || rfa_ops[step->op].macs(s, step) < small_macs);
+}
+
 void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage)
 {
     rfa_guard_enter(s, s->model->graph.stage_begin[stage]);
@@ -330,10 +341,14 @@ void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
         if (i > g->stage_begin[stage]) /* the first step's blocks hold the inputs: rfa_begin_stage */
             rfa_guard_enter(s, i);
         advise_weights(s, i + 1, RFA_FILE_WILL_NEED);
+        s->team.alone = is_small(s, &g->step[i]);
         rfa_ops[g->step[i].op].run(s, &g->step[i]);
         advise_weights(s, i, RFA_FILE_DONT_NEED);
         s->seconds[i] = now() - start;
         emit_after(s, i);
+        if (s->observe)
+            s->observe(s->observe_user, s, i);
         rfa_guard_leave(s, i);
     }
+    s->team.alone = false;
 }
