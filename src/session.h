@@ -41,6 +41,9 @@ struct rfa_session {
     unsigned char *arena;
     size_t arena_bytes, total_bytes;
     void *owned; /* memory of rfa_session_create */
+    /* Called after every step, while what it read and wrote is alive; NULL: nobody listens. Set after init, for calibration. */
+    void (*observe)(void *user, const struct rfa_session *s, int step);
+    void *observe_user;
 };
 
 static inline const struct rfa_tensor *rfa_tensor(const struct rfa_session *s, int id)
