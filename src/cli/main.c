@@ -1,10 +1,14 @@
 /* refatom: the program. One file a subcommand; this one chooses. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
 static const struct rfa_command *const commands[] = {&rfa_cmd_run,  &rfa_cmd_eval,     &rfa_cmd_score, &rfa_cmd_info,
-                                                     &rfa_cmd_plan, &rfa_cmd_quantize, &rfa_cmd_synth, &rfa_cmd_verify};
+                                                     &rfa_cmd_plan, &rfa_cmd_quantize, &rfa_cmd_synth, &rfa_cmd_verify,
+                                                     &rfa_cmd_bench};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -31,8 +35,19 @@ static int run_command(const struct rfa_command *command, int argc, char **argv)
     return status;
 }
 
+/* Waiting OpenMP threads spin by default, which on a busy machine takes the processor from the thread they wait for: two threads beside
+ * one other job ran up to a hundred times slower than one. The policy is read before main begins, so the program starts itself again with
+ * it, once. */
+static void wait_without_spinning(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)
+        return;
+    execv("/proc/self/exe", argv); /* returns only where that does not exist: then threads spin */
+}
+
 int main(int argc, char **argv)
 {
+    wait_without_spinning(argv);
     if (argc < 2) {
         usage(stderr);
         return EXIT_USAGE;
