@@ -141,13 +141,15 @@ static int report(struct plan *p, bool steps, bool blocks, const char *svg)
         p->options.frame_group = info.frames;
     if (rfa_session_create(&p->session, p->model, &p->options) != RFA_OK || rfa_session_plan(&p->info, p->session) != RFA_OK)
         return EXIT_FAILED;
+    if (svg && write_svg(p, svg) != EXIT_DONE)
+        return EXIT_FAILED;
     print_summary(p);
     print_groups(p, info.frames);
     if (steps)
         print_steps(p);
     if (blocks)
         print_blocks(p);
-    return svg ? write_svg(p, svg) : EXIT_DONE;
+    return EXIT_DONE;
 }
 
 static int run(int argc, char **argv)
