@@ -1,0 +1,192 @@
+#!/bin/sh
+# The program as a user meets it: sh test_cli.sh REFATOM
+# Exit status 0, 1, 2; one clear message a failure; nothing half-written. Parts that need FFmpeg's program or Python are left out, and
+# said to be, where those are missing.
+set -u
+refatom=$1
+data=$(cd "$(dirname "$0")" && pwd)/data
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+checks=0
+
+fail() {
+    echo "FAILED: $*" >&2
+    [ ! -s stderr ] || sed 's/^/    stderr: /' stderr >&2
+    failed=1
+}
+
+# expect STATUS WORD ARGUMENTS...: runs refatom; STATUS 1 and 2 want WORD in the message, which begins with the program's name
+expect() {
+    status=$1 word=$2
+    shift 2
+    "$refatom" "$@" >stdout 2>stderr </dev/null
+    got=$?
+    checks=$((checks + 1))
+    [ $got -eq "$status" ] || { fail "refatom $*: exit status $got, expected $status"; return; }
+    if [ "$status" -eq 0 ]; then
+        [ -z "$word" ] || grep -q -e "$word" stdout || fail "refatom $*: '$word' is not in the output"
+    else
+        [ -s stdout ] && fail "refatom $*: failed, but wrote to standard output"
+        grep -q -e "$word" stderr || fail "refatom $*: '$word' is not in the message"
+    fi
+}
+
+# one_message: the failure before wrote one line, from refatom
+one_message() {
+    [ "$(wc -l <stderr)" -eq 1 ] || fail "$1: not one message"
+    grep -q '^refatom: ' stderr || fail "$1: the message does not begin with 'refatom: '"
+}
+
+# refused WORD ARGUMENTS...: exit status 1 with one message
+refused() {
+    expect 1 "$@"
+    shift
+    one_message "refatom $*"
+}
+
+valid_json() {
+    if command -v python3 >/dev/null 2>&1; then
+        python3 -m json.tool <"$1" >/dev/null 2>stderr || fail "$2: not valid JSON"
+    fi
+}
+
+only_these_files() {
+    left=$(ls -A | grep -v -x -e stdout -e stderr -e model.gguf -e case.gguf -e 'bad-.*' -e clip.mp4 -e clip.mkv -e frames | tr '\n' ' ')
+    [ -z "$left" ] || fail "$1: left behind: $left"
+}
+
+cp "$data/micro1.gguf" model.gguf
+cp "$data/micro1.case.gguf" case.gguf
+
+# ---------------------------------------------------------------- usage
+commands=$("$refatom" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p')
+for command in run info plan synth quantize verify; do
+    echo "$commands" | grep -q -x "$command" || fail "'refatom --help' does not list $command"
+done
+for command in $commands; do
+    expect 0 "refatom $command" "$command" --help
+    expect 0 "refatom $command" "$command" -h
+    expect 2 "unknown option --no-such-option" "$command" --no-such-option
+    expect 2 "refatom" "$command"
+done
+expect 0 "^refatom [0-9]" --version
+expect 0 "Usage" help
+expect 2 "Usage"
+expect 2 "unknown command 'dance'" dance
+expect 2 "needs a value" run model.gguf --inputs
+expect 2 "takes no value" run model.gguf --inputs case.gguf --json=yes
+expect 2 "unexpected argument" run model.gguf other.gguf --inputs case.gguf
+expect 2 "either" run model.gguf --inputs case.gguf --video clip.mp4
+expect 2 "either" run model.gguf --video clip.mp4
+expect 2 "threads" run model.gguf --inputs case.gguf --threads 0
+expect 2 "threads" run model.gguf --inputs case.gguf --threads 2x
+expect 2 "cpu" run model.gguf --inputs case.gguf --cpu i486
+expect 2 "at" run model.gguf --video clip.mp4 --caption "a man" --at -1
+expect 2 "annotate" run model.gguf --inputs case.gguf --annotate out.jpg
+only_these_files "wrong usage"
+
+# ---------------------------------------------------------------- good runs
+expect 0 "million parameters" info model.gguf
+expect 0 "variant" info model.gguf --json
+valid_json stdout "info --json"
+expect 0 "^tier" info --cpu
+expect 0 "^session" plan model.gguf
+expect 0 "linear" plan model.gguf --steps --blocks --threads 3 --group 4 --svg bad-plan.svg
+grep -q '</svg>' bad-plan.svg || fail "plan --svg: the picture is not complete"
+expect 0 "^box" run model.gguf --inputs case.gguf --threads 1
+expect 0 '"box"' run model.gguf --inputs case.gguf --threads 1 --json
+valid_json stdout "run --json"
+sed 's/"seconds": [0-9.]*//; s/"threads": [0-9]*//; s/"tier": "[a-z0-9]*"//' stdout >bad-one.json
+for options in "--threads 2" "--cpu c" "--group 8" "--group 1 --threads 2"; do
+    # shellcheck disable=SC2086
+    expect 0 '"box"' run model.gguf --inputs case.gguf --json $options
+    sed 's/"seconds": [0-9.]*//; s/"threads": [0-9]*//; s/"tier": "[a-z0-9]*"//' stdout >bad-two.json
+    cmp -s bad-one.json bad-two.json || fail "run $options: another answer"
+done
+
+# A trace holds the inputs under the names of a case: what it says, runs again to the same trace.
+expect 0 "" run model.gguf --inputs case.gguf --trace bad-trace.gguf --threads 1
+expect 0 "" run model.gguf --inputs bad-trace.gguf --trace bad-again.gguf --threads 2
+cmp -s bad-trace.gguf bad-again.gguf || fail "run --inputs TRACE --trace: another trace"
+
+# ---------------------------------------------------------------- bad files
+head -c 100000 model.gguf >bad-short.gguf
+head -c 10 model.gguf >bad-tiny.gguf
+: >bad-empty.gguf
+echo "this is a text" >bad-text.gguf
+{ head -c 100 model.gguf; printf '\377\377\377\377\377\377\377\377'; tail -c +109 model.gguf; } >bad-damaged.gguf
+for file in short tiny empty text damaged; do
+    for command in "info" "plan" "run --inputs case.gguf" "verify"; do
+        # shellcheck disable=SC2086
+        set -- $command
+        sub=$1
+        shift
+        expect 1 "bad-$file.gguf" "$sub" "bad-$file.gguf" "$@"
+        [ "$sub" = verify ] || one_message "$sub bad-$file.gguf"
+    done
+done
+refused "absent.gguf" info absent.gguf
+refused "absent.gguf" run absent.gguf --inputs case.gguf
+refused "absent.gguf" run model.gguf --inputs absent.gguf
+refused "case.gguf" info case.gguf
+refused "frames" run model.gguf --inputs model.gguf
+refused "frames" run model.gguf --inputs "$data/nano3.case.gguf"
+refused "bad-short.gguf" run model.gguf --inputs bad-short.gguf
+refused "no such folder" run model.gguf --inputs case.gguf --trace "no such folder/trace.gguf"
+refused "no such folder" plan model.gguf --svg "no such folder/plan.svg"
+refused "absent.gguf" quantize absent.gguf out.gguf
+refused "bad-text.gguf" quantize bad-text.gguf out.gguf
+refused "absent.json" synth absent.json out.gguf
+refused "bad-text.gguf" synth bad-text.gguf out.gguf
+refused "absent.mp4" run model.gguf --video absent.mp4 --caption "a man"
+refused "bad-text.gguf" run model.gguf --video bad-text.gguf --caption "a man"
+rm -f bad-*
+only_these_files "failed commands"
+
+# ---------------------------------------------------------------- made models
+expect 0 "" synth "$data/nano.json" made.gguf --f16 --seed 5
+expect 0 "" verify made.gguf
+expect 0 "float16" info made.gguf
+expect 0 "" synth "$data/nano.json" again.gguf --f16 --seed 5
+cmp -s made.gguf again.gguf || fail "synth: the same seed, other bytes"
+expect 0 "" quantize made.gguf small.gguf
+expect 0 "" verify small.gguf
+expect 0 "int8" info small.gguf
+cp made.gguf before.gguf
+printf 'X' | dd of=made.gguf bs=1 seek=$(($(wc -c <made.gguf) - 200)) conv=notrunc 2>/dev/null
+expect 1 "made.gguf" verify made.gguf
+cp model.gguf kept.gguf
+refused "bad-none" quantize bad-none.gguf kept.gguf
+cmp -s model.gguf kept.gguf || fail "quantize: a failure changed the old file"
+rm -f made.gguf again.gguf small.gguf before.gguf kept.gguf
+only_these_files "synth and quantize"
+
+# ---------------------------------------------------------------- video
+if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size=160x120:rate=25:duration=4 -pix_fmt yuv420p clip.mp4 </dev/null; then
+    expect 0 "^pixels" run model.gguf --video clip.mp4 --caption "man in red"
+    expect 0 '"key_frame"' run model.gguf --video clip.mp4 --caption "man in red" --json --at 2
+    valid_json stdout "run --video --json"
+    expect 0 "^pixels" run model.gguf --video clip.mp4 --caption "man in red" --annotate out.jpg
+    [ "$(head -c 2 out.jpg | od -An -tx1 | tr -d ' ')" = ffd8 ] || fail "--annotate out.jpg: not a JPEG"
+    expect 0 "^pixels" run model.gguf --video clip.mp4 --caption "man in red" --annotate out.mp4
+    ffmpeg -v error -i out.mp4 -f null - </dev/null 2>stderr && [ ! -s stderr ] || fail "--annotate out.mp4: FFmpeg cannot read it"
+    rm -f out.jpg out.mp4
+    mkdir frames
+    ffmpeg -v error -i clip.mp4 frames/%03d.jpg </dev/null
+    expect 0 "^pixels" run model.gguf --video frames --caption "man in red"
+    expect 0 "^pixels" run model.gguf --video 'frames/0*.jpg' --caption "man in red"
+    head -c 3000 clip.mp4 >bad-clip.mp4
+    refused "bad-clip.mp4" run model.gguf --video bad-clip.mp4 --caption "a man" --annotate out.mp4
+    refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.jpg"
+    refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.mp4"
+    refused "token" run model.gguf --video clip.mp4 --caption "$(printf 'a %.0s' $(seq 1 100))"
+    rm -f bad-*
+    only_these_files "video"
+else
+    echo "left out: video (no ffmpeg)"
+fi
+
+echo "$checks commands checked"
+exit $failed
