@@ -1,6 +1,7 @@
 /* What the kernels on rows need beyond vec16.h: included by vec16_row_<isa>.h, which defines
  *
  *   vec16_exp(x) vec16_act(x, act)      those of poly.h
+ *   vec16_largest(v)                    the largest lane; no lane is NaN
  *   vec16_magnitude(max, x)             lanes as bit patterns: the larger of max and rfa_magnitude(x)
  *   vec16_largest_magnitude(max)        the largest lane of that
  *   vec16_within(x, limit)              x where |x| <= limit, else (NaN too) +0

@@ -33,6 +33,14 @@ VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
     return (uint32_t)_mm_cvtsi128_si32(_mm_max_epu32(m2, _mm_shuffle_epi32(m2, 0xb1)));
 }
 
+VEC16_INLINE float vec16_largest(vec16 v)
+{
+    __m256 m8 = _mm256_max_ps(v.lo, v.hi);
+    __m128 m4 = _mm_max_ps(_mm256_castps256_ps128(m8), _mm256_extractf128_ps(m8, 1));
+    __m128 m2 = _mm_max_ps(m4, _mm_movehl_ps(m4, m4));
+    return _mm_cvtss_f32(_mm_max_ss(m2, _mm_movehdup_ps(m2)));
+}
+
 VEC16_INLINE __m256 vec16_within_half(__m256 x, float limit)
 {
     __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);

@@ -25,6 +25,11 @@ VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
     return _mm512_reduce_max_epu32(_mm512_castps_si512(max));
 }
 
+VEC16_INLINE float vec16_largest(vec16 v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
 VEC16_INLINE vec16 vec16_within(vec16 x, float limit)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(limit), _CMP_LE_OQ), x);

@@ -32,6 +32,11 @@ VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
     return vmaxvq_u32(vmaxq_u32(low, high));
 }
 
+VEC16_INLINE float vec16_largest(vec16 v)
+{
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(v.q[0], v.q[1]), vmaxq_f32(v.q[2], v.q[3])));
+}
+
 VEC16_INLINE vec16 vec16_within(vec16 x, float limit)
 {
     for (int i = 0; i < 4; i++) {
