@@ -23,7 +23,7 @@ _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MARK = object()
 
 
-class _Global(tuple):
+class Global(tuple):
     """(module, name) as written in the pickle; never imported."""
 
 
@@ -35,7 +35,7 @@ class _TensorRecord(tuple):
     """(storage, offset, shape, stride), in elements."""
 
 
-class _Bounded(io.BufferedReader):
+class Bounded(io.BufferedReader):
     """A file whose reads cannot ask for more than is left, so that a forged length allocates nothing."""
 
     def __init__(self, raw, size):
@@ -49,14 +49,14 @@ class _Bounded(io.BufferedReader):
 
 
 def _global(module, name):
-    found = _Global((module, name))
+    found = Global((module, name))
     if found in _CALLS or (module == "torch" and name in _STORAGES):
         return found
     raise ValueError(f"it refers to {module}.{name}; only tensors, their storages and ordered dictionaries are read")
 
 
 def _storage(pid):
-    if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage" and isinstance(pid[1], _Global)
+    if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage" and isinstance(pid[1], Global)
             and pid[1][1] in _STORAGES and isinstance(pid[2], str) and type(pid[4]) is int):
         raise ValueError("an external object is not a plain storage")
     if len(pid) == 6 and pid[5] is not None:
@@ -83,7 +83,12 @@ def _call(function, args):
     raise ValueError("a call has arguments of the wrong kind")
 
 
-class _Machine:
+class Machine:
+    """The stack machine of one pickle."""
+
+    resolve = staticmethod(_global)
+    call = staticmethod(_call)
+
     def __init__(self):
         self.stack, self.memo = [], {}
 
@@ -110,9 +115,9 @@ class _Machine:
 
     def reduce(self):
         args, function = self.stack.pop(), self.stack.pop()
-        if not isinstance(function, _Global) or not isinstance(args, tuple):
+        if not isinstance(function, Global) or not isinstance(args, tuple):
             raise ValueError("it calls something that is not a known function")
-        self.stack.append(_call(function, args))
+        self.stack.append(self.call(function, args))
 
     def build(self):
         """State set on an object: only PyTorch's _metadata on the dictionary, which is dropped."""
@@ -140,10 +145,10 @@ class _Machine:
         elif op in ("BINGET", "LONG_BINGET", "GET"):
             push(self.memo[arg])
         elif op == "GLOBAL":
-            push(_global(*arg.split(" ", 1)))
+            push(self.resolve(*arg.split(" ", 1)))
         elif op == "STACK_GLOBAL":
             name, module = self.stack.pop(), self.stack.pop()
-            push(_global(module, name))
+            push(self.resolve(module, name))
         elif op in _ACTIONS:
             _ACTIONS[op](self)
         elif op not in ("PROTO", "FRAME"):
@@ -162,14 +167,14 @@ _ACTIONS = {
     "APPENDS": lambda m: m.append_items(m.to_mark()),
     "APPEND": lambda m: m.append_items([m.stack.pop()]),
     "BINPERSID": lambda m: m.stack.append(_storage(m.stack.pop())),
-    "REDUCE": _Machine.reduce,
-    "BUILD": _Machine.build,
+    "REDUCE": Machine.reduce,
+    "BUILD": Machine.build,
 }
 
 
-def load_pickle(stream):
-    """The object of one pickle; tensors come as records. ValueError says what is wrong."""
-    machine = _Machine()
+def load_pickle(stream, machine=None):
+    """The object of one pickle; tensors come as records. ValueError says what is wrong. machine: a Machine that knows other callables."""
+    machine = machine or Machine()
     try:
         for op, arg, _ in pickletools.genops(stream):
             if op.name == "STOP":
@@ -241,13 +246,13 @@ def _read_zip(path, raw):
     if "byteorder" in places and content("byteorder") != b"little":
         raise ValueError("it was written on a big-endian machine")
     pickle = content("data.pkl")
-    value = load_pickle(_Bounded(io.BytesIO(pickle), len(pickle)))
+    value = load_pickle(Bounded(io.BytesIO(pickle), len(pickle)))
     return _state_dict(value), {n[len("data/"):]: p for n, p in places.items() if n.startswith("data/")}
 
 
 def _read_legacy(path, raw):
     with open(path, "rb", buffering=0) as f:
-        stream = _Bounded(f, raw.size)
+        stream = Bounded(f, raw.size)
         if load_pickle(stream) != _LEGACY_MAGIC or load_pickle(stream) != 1001:
             raise ValueError("it is neither a safetensors file nor a PyTorch checkpoint")
         system = load_pickle(stream)
