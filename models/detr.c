@@ -1,9 +1,9 @@
-/* DETR with a ResNet-50: person boxes of the key frame. Batch norms are folded into the convolutions, the position table comes with
- * the file, a stride sits on the 3x3 convolution of a bottleneck.
+/* DETR with a ResNet-50: person boxes of the key frame. Batch norms are folded into the convolutions, the position
+ * table comes with the file, a stride sits on the 3x3 convolution of a bottleneck.
  *
- * Source   Carion et al., DETR (arXiv:2005.12872); He et al., ResNet (arXiv:1512.03385). Post-norm, LayerNorm eps 1e-5, ReLU.
- * Input    [3, h, w] key frame, normalised like the frames, not with ImageNet's mean and deviation
- * Output   scores [Q, classes] (last class: no object), boxes [Q, 4] as cx, cy, w, h in [0, 1]
+ * Source   Carion et al., DETR (arXiv:2005.12872); He et al., ResNet (arXiv:1512.03385). Post-norm, LayerNorm eps 1e-5,
+ * ReLU. Input    [3, h, w] key frame, normalised like the frames, not with ImageNet's mean and deviation Output scores
+ * [Q, classes] (last class: no object), boxes [Q, 4] as cx, cy, w, h in [0, 1]
  */
 #include "models.h"
 
@@ -46,7 +46,8 @@ static int self_attention(struct rfa_build *b, const struct rfa_config *c, int x
     return rfa_step_norm(b, y, "norm1", eps, shape);
 }
 
-static int cross_attention(struct rfa_build *b, const struct rfa_config *c, int x, struct rfa_weight query, int memory, int placed_memory)
+static int cross_attention(struct rfa_build *b, const struct rfa_config *c, int x, struct rfa_weight query, int memory,
+                           int placed_memory)
 {
     struct rfa_shape shape = rfa_build_shape(b, x), keys = rfa_build_shape(b, memory);
     int q = rfa_step_linear(b, rfa_step_add_table(b, x, query, shape), "cross.q", RFA_ACT_NONE, shape);

@@ -16,7 +16,8 @@ static int mamba_inner(struct rfa_build *b, const struct rfa_config *c, int xz, 
     struct rfa_shape shape = rfa_shape(wide.rows, inner, wide.var);
     int u = rfa_step_conv1d(b, xz, "conv", c->mamba_conv, shape);
     struct rfa_weight to_dbc = rfa_build_matrix(b, "dbc", rank + 2 * states, inner, false);
-    int dbc = rfa_step_product(b, u, "dbc", to_dbc, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(shape.rows, rank + 2 * states, shape.var));
+    int dbc = rfa_step_product(b, u, "dbc", to_dbc, 0, RFA_ACT_NONE, RFA_NONE,
+                               rfa_shape(shape.rows, rank + 2 * states, shape.var));
     struct rfa_weight to_dt = rfa_build_matrix(b, "dt", inner, rank, true);
     int delta = rfa_step_product(b, dbc, "dt", to_dt, 0, RFA_ACT_NONE, RFA_NONE, shape);
     int y = rfa_step_scan(b, delta, u, dbc, xz, rank, states, shape);
@@ -46,14 +47,15 @@ static int down(struct rfa_build *b, const struct rfa_config *c, int x, const ch
     return rfa_step_linear(b, x, "down", RFA_ACT_NONE, rfa_shape(shape.rows, c->fusion_dim, shape.var));
 }
 
-/* Keyword trajectories: every keyword's nearest token in every frame, scanned keyword after keyword, averaged over the keywords, then
- * scanned over time. -> [T, E] */
+/* Keyword trajectories: every keyword's nearest token in every frame, scanned keyword after keyword, averaged over the
+ * keywords, then scanned over time. -> [T, E] */
 static int keyword_context(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in)
 {
     size_t t = c->frames, n = c->visual_tokens, d = c->qformer_dim;
     struct rfa_ports *port = &b->graph->port;
     rfa_build_prefix(b, "head.key");
-    int index = rfa_step_retrieve(b, &port->keyword_margin, in->keywords, in->visual_unit, n, t, rfa_shape(1, t, RFA_VAR_KEYWORD));
+    int index = rfa_step_retrieve(b, &port->keyword_margin, in->keywords, in->visual_unit, n, t,
+                                  rfa_shape(1, t, RFA_VAR_KEYWORD));
     port->keyword_index = index;
     rfa_build_keep(b, index);
     rfa_build_keep(b, port->keyword_margin);
@@ -70,14 +72,16 @@ static int keyword_context(struct rfa_build *b, const struct rfa_config *c, cons
     return x;
 }
 
-/* Detection trajectories. Every element of a trajectory is one of the T*N visual tokens, so the projections before the scan are made once
- * per token and gathered afterwards: the same bits as the long way, Q/N times less work. -> [T, E] */
+/* Detection trajectories. Every element of a trajectory is one of the T*N visual tokens, so the projections before the
+ * scan are made once per token and gathered afterwards: the same bits as the long way, Q/N times less work. -> [T, E]
+ */
 static int box_context(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in)
 {
     size_t t = c->frames, n = c->visual_tokens, q = c->detr_queries, e = c->fusion_dim;
     struct rfa_ports *port = &b->graph->port;
     rfa_build_prefix(b, "head.box");
-    int index = rfa_step_retrieve(b, &port->box_margin, in->persons_unit, in->visual_unit, n, t, rfa_shape(q, t, RFA_VAR_ONE));
+    int index =
+        rfa_step_retrieve(b, &port->box_margin, in->persons_unit, in->visual_unit, n, t, rfa_shape(q, t, RFA_VAR_ONE));
     port->box_index = index;
     rfa_build_keep(b, index);
     rfa_build_keep(b, port->box_margin);
@@ -95,9 +99,11 @@ static int box_context(struct rfa_build *b, const struct rfa_config *c, const st
     return x;
 }
 
-/* Image tokens, frame after frame, scanned and then read as [N, T, E]: a reinterpretation, not a transpose, as the reference does.
+/* Image tokens, frame after frame, scanned and then read as [N, T, E]: a reinterpretation, not a transpose, as the
+ * reference does.
  * -> spatial queries [N, E], mean over the second index, and *temporal queries [T, E], mean over the first. */
-static int image_queries(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in, int *temporal)
+static int image_queries(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in,
+                         int *temporal)
 {
     size_t t = c->frames, n = c->visual_tokens, e = c->fusion_dim;
     int x = mamba(b, c, down(b, c, in->visual, "head.img"), "head.img.scan");
@@ -110,7 +116,8 @@ static int image_queries(struct rfa_build *b, const struct rfa_config *c, const 
     return spatial;
 }
 
-/* Attention over the context. The sentence's context rows are all alike (`identical`), so every query's result is the projected value. */
+/* Attention over the context. The sentence's context rows are all alike (`identical`), so every query's result is the
+ * projected value. */
 static int attend(struct rfa_build *b, const struct rfa_config *c, int context, int query, bool identical)
 {
     struct rfa_shape shape = rfa_build_shape(b, query), keys = rfa_build_shape(b, context);
@@ -122,12 +129,15 @@ static int attend(struct rfa_build *b, const struct rfa_config *c, int context, 
     }
     int q = rfa_step_linear(b, query, "q", RFA_ACT_NONE, shape);
     int kv = rfa_step_product(b, context, "kv", w, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(keys.rows, 2 * e, keys.var));
-    int y = rfa_step_attention(b, (struct rfa_attend){.q = q, .k = kv, .v = kv, .v_first = e, .heads = c->fusion_heads}, shape);
+    int y = rfa_step_attention(b, (struct rfa_attend){.q = q, .k = kv, .v = kv, .v_first = e, .heads = c->fusion_heads},
+                               shape);
     return rfa_step_linear_add(b, y, "out", query, shape);
 }
 
-/* Post-norm block with the image summaries as queries and the trajectories as keys and values; mean over the queries -> [1, E] */
-static int cross_block(struct rfa_build *b, const struct rfa_config *c, int branch, const char *kind, int context, int query, bool identical)
+/* Post-norm block with the image summaries as queries and the trajectories as keys and values; mean over the queries ->
+ * [1, E] */
+static int cross_block(struct rfa_build *b, const struct rfa_config *c, int branch, const char *kind, int context,
+                       int query, bool identical)
 {
     struct rfa_shape shape = rfa_build_shape(b, query);
     rfa_build_prefix(b, "head.br.%d.%s", branch, kind);
@@ -149,7 +159,8 @@ static struct answer branch(struct rfa_build *b, const struct rfa_config *c, int
 {
     static const char *const fused_name[] = {"fused1", "fused2"}, *const logits_name[] = {"logits1", "logits2"},
                              *const box_name[] = {"box1", "box2"};
-    struct rfa_shape row = rfa_shape(1, c->fusion_dim, RFA_VAR_ONE), half = rfa_shape(1, c->fusion_dim / 2, RFA_VAR_ONE);
+    struct rfa_shape row = rfa_shape(1, c->fusion_dim, RFA_VAR_ONE),
+                     half = rfa_shape(1, c->fusion_dim / 2, RFA_VAR_ONE);
     int box = cross_block(b, c, i, "box", k->box, query, false);
     int key = cross_block(b, c, i, "key", k->key, query, false);
     int sentence = cross_block(b, c, i, "sent", k->sentence, query, true);
@@ -160,7 +171,8 @@ static struct answer branch(struct rfa_build *b, const struct rfa_config *c, int
     int x = rfa_step_linear(b, fused, "class.fc1", RFA_ACT_RELU, half);
     a.logits = rfa_step_linear(b, x, "class.fc2", RFA_ACT_NONE, rfa_shape(1, c->actions, RFA_VAR_ONE));
     x = rfa_step_linear(b, fused, "bbox.fc1", RFA_ACT_RELU, half);
-    a.box = rfa_step_linear(b, x, "bbox.fc2", c->box_sigmoid ? RFA_ACT_SIGMOID : RFA_ACT_NONE, rfa_shape(1, 4, RFA_VAR_ONE));
+    a.box = rfa_step_linear(b, x, "bbox.fc2", c->box_sigmoid ? RFA_ACT_SIGMOID : RFA_ACT_NONE,
+                            rfa_shape(1, 4, RFA_VAR_ONE));
     rfa_build_trace(b, a.logits, logits_name[i - 1], 1, (size_t[]){c->actions, 0, 0}, RFA_VAR_ONE);
     rfa_build_trace(b, a.box, box_name[i - 1], 1, (size_t[]){4, 0, 0}, RFA_VAR_ONE);
     return a;
@@ -179,7 +191,8 @@ void rfa_model_head(struct rfa_build *b, const struct rfa_config *c, const struc
     rfa_build_prefix(b, "head");
     struct answer both = second;
     if (c->both_branches) {
-        both.logits = rfa_step_mix(b, first.logits, second.logits, (float)c->logit_divisor, rfa_build_shape(b, first.logits));
+        both.logits =
+            rfa_step_mix(b, first.logits, second.logits, (float)c->logit_divisor, rfa_build_shape(b, first.logits));
         both.box = rfa_step_mix(b, first.box, second.box, 2.0f, rfa_build_shape(b, first.box));
     }
     b->graph->port.logits = both.logits;

@@ -1,4 +1,5 @@
-/* RefAtomNet's head, the 2024 model: three streams pass through agent attention blocks, and the video block is steered by the other two.
+/* RefAtomNet's head, the 2024 model: three streams pass through agent attention blocks, and the video block is steered
+ * by the other two.
  *
  * Source   KPeng9510/RAVAR at 7f230c5, modules/our_best_model.py; Han et al., Agent Attention (arXiv:2312.08874)
  * Symbols  N visual tokens, D their width, G agents (pool2's rows / D)
@@ -15,11 +16,14 @@ struct agents {
     int agents;    /* [G, D] */
 };
 
-/* Agents: pool(q) averaged over the rows and read as [G, D]; their attention over the keys. qk holds q and k in its first 2 D columns. */
+/* Agents: pool(q) averaged over the rows and read as [G, D]; their attention over the keys. qk holds q and k in its
+ * first 2 D columns. */
 static struct agents pool_agents(struct rfa_build *b, int qk, size_t d)
 {
-    size_t n = rfa_build_shape(b, qk).rows, hidden = rfa_build_matrix_rows(b, "pool1"), wide = rfa_build_matrix_rows(b, "pool2");
-    struct rfa_weight first = rfa_build_matrix(b, "pool1", hidden, d, true), second = rfa_build_matrix(b, "pool2", wide, hidden, true);
+    size_t n = rfa_build_shape(b, qk).rows, hidden = rfa_build_matrix_rows(b, "pool1"),
+           wide = rfa_build_matrix_rows(b, "pool2");
+    struct rfa_weight first = rfa_build_matrix(b, "pool1", hidden, d, true),
+                      second = rfa_build_matrix(b, "pool2", wide, hidden, true);
     int x = rfa_step_product(b, qk, "pool1", first, 0, RFA_ACT_GELU, RFA_NONE, rfa_shape(n, hidden, RFA_VAR_ONE));
     x = rfa_step_product(b, x, "pool2", second, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(n, wide, RFA_VAR_ONE));
     x = rfa_step_mean(b, x, n, RFA_VAR_ONE, 1, 0, rfa_shape(1, wide, RFA_VAR_ONE));
@@ -38,7 +42,8 @@ static int fuse(struct rfa_build *b, int p, int extra)
     return extra == RFA_NONE ? p : rfa_step_agents(b, p, rfa_step_softmax(b, extra, shape), shape);
 }
 
-/* Agent block: x += out(softmax(q a^T) (P v));  x += fc2(gelu(fc1(norm2(x)))). *own gets its agents before the fusion. */
+/* Agent block: x += out(softmax(q a^T) (P v));  x += fc2(gelu(fc1(norm2(x)))). *own gets its agents before the fusion.
+ */
 static int agent_block(struct rfa_build *b, const char *stream, int x, struct agents extra, struct agents *own)
 {
     struct rfa_shape shape = rfa_build_shape(b, x);
@@ -68,7 +73,8 @@ static struct agents box_agents(struct rfa_build *b, int x)
     rfa_build_prefix(b, "head.agent.box");
     int y = rfa_step_norm(b, x, "norm1", eps, shape);
     struct rfa_weight w = rfa_build_matrix(b, "qk", 2 * shape.cols, shape.cols, false);
-    int qk = rfa_step_product(b, y, "qk", w, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(shape.rows, 2 * shape.cols, RFA_VAR_ONE));
+    int qk =
+        rfa_step_product(b, y, "qk", w, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(shape.rows, 2 * shape.cols, RFA_VAR_ONE));
     return pool_agents(b, qk, shape.cols);
 }
 

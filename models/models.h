@@ -1,4 +1,5 @@
-/* The networks. Each function appends its steps to the graph under construction and returns the tensor of its result. */
+/* The networks. Each function appends its steps to the graph under construction and returns the tensor of its result.
+ */
 #ifndef RFA_MODELS_H
 #define RFA_MODELS_H
 
@@ -29,7 +30,9 @@ struct rfa_head_inputs {
     int persons_unit;
 };
 
-void rfa_model_head(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in);    /* RefAtomNet++ */
-void rfa_model_head_v1(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in); /* RefAtomNet */
+void rfa_model_head(struct rfa_build *b, const struct rfa_config *c,
+                    const struct rfa_head_inputs *in); /* RefAtomNet++ */
+void rfa_model_head_v1(struct rfa_build *b, const struct rfa_config *c,
+                       const struct rfa_head_inputs *in); /* RefAtomNet */
 
 #endif

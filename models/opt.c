@@ -1,7 +1,8 @@
-/* OPT-2.7B decoder: the states of the keywords. It is fed BERT WordPiece ids, as the reference does (model specification 5.3); only the
- * ids and positions that can occur are in the file.
+/* OPT-2.7B decoder: the states of the keywords. It is fed BERT WordPiece ids, as the reference does (model
+ * specification 5.3); only the ids and positions that can occur are in the file.
  *
- * Source   Zhang et al., OPT (arXiv:2205.01068); LAVIS modeling_opt.py. Pre-norm, LayerNorm eps 1e-5, ReLU, causal, final norm.
+ * Source   Zhang et al., OPT (arXiv:2205.01068); LAVIS modeling_opt.py. Pre-norm, LayerNorm eps 1e-5, ReLU, causal,
+ * final norm.
  */
 #include "models.h"
 
@@ -12,8 +13,13 @@ static int block(struct rfa_build *b, const struct rfa_config *c, int x, uint32_
     rfa_build_prefix(b, "opt.blk.%u", i);
     int y = rfa_step_norm(b, x, "norm1", 1e-5f, shape);
     y = rfa_step_linear(b, y, "qkv", RFA_ACT_NONE, rfa_shape(shape.rows, 3 * shape.cols, shape.var));
-    struct rfa_attend self = {
-        .q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = c->opt_heads, .causal = true};
+    struct rfa_attend self = {.q = y,
+                              .k = y,
+                              .v = y,
+                              .k_first = shape.cols,
+                              .v_first = 2 * shape.cols,
+                              .heads = c->opt_heads,
+                              .causal = true};
     y = rfa_step_attention(b, self, shape);
     x = rfa_step_linear_add(b, y, "out", x, shape);
     y = rfa_step_norm(b, x, "norm2", 1e-5f, shape);

@@ -5,7 +5,8 @@
  *     TEXT    sentence ids -> Q-Former text path -> mean;  keyword ids -> OPT -> projected keywords
  *     ANSWER  the head
  *
- * What one stage leaves for another is kept for the session's life, so that any of the first three may be repeated alone.
+ * What one stage leaves for another is kept for the session's life, so that any of the first three may be repeated
+ * alone.
  */
 #include "models.h"
 
@@ -13,7 +14,8 @@ static void vision(struct rfa_build *b, const struct rfa_config *c, struct rfa_h
 {
     size_t n = c->visual_tokens, d = c->qformer_dim, t = c->frames, side = c->image_size / c->patch;
     rfa_build_stage(b, RFA_STAGE_VISION);
-    int frames = rfa_build_input(b, RFA_TENSOR_F32, rfa_shape((size_t)3 * c->image_size, c->image_size, RFA_VAR_FRAMES));
+    int frames =
+        rfa_build_input(b, RFA_TENSOR_F32, rfa_shape((size_t)3 * c->image_size, c->image_size, RFA_VAR_FRAMES));
     b->graph->port.frames = frames;
     in->visual = rfa_build_input(b, RFA_TENSOR_F32, rfa_shape(t * n, d, RFA_VAR_ONE));
     rfa_build_keep(b, in->visual);
@@ -37,11 +39,13 @@ static void scene(struct rfa_build *b, const struct rfa_config *c, struct rfa_he
     struct rfa_shape shape = rfa_shape(c->detr_queries, c->qformer_dim, RFA_VAR_ONE);
     struct rfa_ports *port = &b->graph->port;
     rfa_build_stage(b, RFA_STAGE_SCENE);
-    port->key_frame = rfa_build_input(b, RFA_TENSOR_F32, rfa_shape((size_t)3 * c->key_frame_size[0], c->key_frame_size[1], RFA_VAR_ONE));
+    port->key_frame = rfa_build_input(b, RFA_TENSOR_F32,
+                                      rfa_shape((size_t)3 * c->key_frame_size[0], c->key_frame_size[1], RFA_VAR_ONE));
     port->detr_logits = rfa_model_detr(b, c, port->key_frame, &port->detr_boxes);
     rfa_build_keep(b, port->detr_logits);
     rfa_build_keep(b, port->detr_boxes);
-    rfa_build_trace(b, port->detr_logits, "detr_logits", 2, (size_t[]){c->detr_queries, c->detr_classes, 0}, RFA_VAR_ONE);
+    rfa_build_trace(b, port->detr_logits, "detr_logits", 2, (size_t[]){c->detr_queries, c->detr_classes, 0},
+                    RFA_VAR_ONE);
     rfa_build_trace(b, port->detr_boxes, "detr_boxes", 2, (size_t[]){c->detr_queries, 4, 0}, RFA_VAR_ONE);
     rfa_build_prefix(b, "head.box");
     in->persons = rfa_step_detections(b, port->detr_logits, port->detr_boxes, c->person_class, shape);

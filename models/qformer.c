@@ -1,7 +1,9 @@
-/* BLIP-2's Q-Former, stage 1: a BERT-base whose layers serve two paths. Learned queries read the image by cross-attention in every
- * `cross_every`-th layer; the caption passes through the same self-attention with feed-forward weights of its own.
+/* BLIP-2's Q-Former, stage 1: a BERT-base whose layers serve two paths. Learned queries read the image by
+ * cross-attention in every `cross_every`-th layer; the caption passes through the same self-attention with feed-forward
+ * weights of its own.
  *
- * Source   Li et al., BLIP-2 (arXiv:2301.12597); LAVIS Qformer.py. Post-norm, LayerNorm eps 1e-12, exact GELU, heads of dim/heads.
+ * Source   Li et al., BLIP-2 (arXiv:2301.12597); LAVIS Qformer.py. Post-norm, LayerNorm eps 1e-12, exact GELU, heads of
+ * dim/heads.
  */
 #include "models.h"
 
@@ -12,7 +14,8 @@ static int self_attention(struct rfa_build *b, const struct rfa_config *c, int x
 {
     struct rfa_shape shape = rfa_build_shape(b, x);
     int y = rfa_step_linear(b, x, "qkv", RFA_ACT_NONE, rfa_shape(shape.rows, 3 * shape.cols, shape.var));
-    struct rfa_attend self = {.q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = c->qformer_heads};
+    struct rfa_attend self = {
+        .q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = c->qformer_heads};
     y = rfa_step_attention(b, self, shape);
     y = rfa_step_linear_add(b, y, "out", x, shape);
     return rfa_step_norm(b, y, "norm1", eps, shape);

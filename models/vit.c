@@ -6,7 +6,8 @@
  */
 #include "models.h"
 
-/* Pre-norm block:  x += out(attention(norm1(x)));  x += fc2(gelu(fc1(norm2(x)))). q, k, v are columns of one product. */
+/* Pre-norm block:  x += out(attention(norm1(x)));  x += fc2(gelu(fc1(norm2(x)))). q, k, v are columns of one product.
+ */
 static int block(struct rfa_build *b, const struct rfa_config *c, int x, uint32_t i)
 {
     struct rfa_shape shape = rfa_build_shape(b, x);
@@ -14,7 +15,8 @@ static int block(struct rfa_build *b, const struct rfa_config *c, int x, uint32_
     rfa_build_prefix(b, "vit.blk.%u", i);
     int y = rfa_step_norm(b, x, "norm1", 1e-6f, shape);
     y = rfa_step_linear(b, y, "qkv", RFA_ACT_NONE, wide);
-    struct rfa_attend self = {.q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = c->vit_heads};
+    struct rfa_attend self = {
+        .q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = c->vit_heads};
     y = rfa_step_attention(b, self, shape);
     x = rfa_step_linear_add(b, y, "out", x, shape);
     y = rfa_step_norm(b, x, "norm2", 1e-6f, shape);
@@ -26,7 +28,8 @@ int rfa_model_vit(struct rfa_build *b, const struct rfa_config *c, int frames)
 {
     size_t side = c->image_size / c->patch, patches = side * side, pixels = (size_t)3 * c->patch * c->patch;
     rfa_build_prefix(b, "vit");
-    int x = rfa_step_patches(b, frames, c->image_size, c->patch, c->fp16_pixels, rfa_shape(patches, pixels, RFA_VAR_FRAMES));
+    int x = rfa_step_patches(b, frames, c->image_size, c->patch, c->fp16_pixels,
+                             rfa_shape(patches, pixels, RFA_VAR_FRAMES));
     x = rfa_step_linear(b, x, "patch", RFA_ACT_NONE, rfa_shape(patches, c->vit_dim, RFA_VAR_FRAMES));
     struct rfa_shape shape = rfa_shape(1 + patches, c->vit_dim, RFA_VAR_FRAMES);
     x = rfa_step_tokens(b, x, shape);

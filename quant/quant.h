@@ -1,5 +1,5 @@
-/* The numeric contract's building blocks on plain values: rounding, the panel index, the size bounds. README.md beside this file is
- * the contract; this header is its only implementation in scalar C. */
+/* The numeric contract's building blocks on plain values: rounding, the panel index, the size bounds. README.md beside
+ * this file is the contract; this header is its only implementation in scalar C. */
 #ifndef RFA_QUANT_H
 #define RFA_QUANT_H
 
@@ -20,7 +20,8 @@ enum {
 static inline size_t rfa_panel_index(size_t n, size_t k, size_t k_total)
 {
     size_t lines = (k_total + RFA_PANEL_K - 1) / RFA_PANEL_K;
-    return ((n / RFA_PANEL_N * lines + k / RFA_PANEL_K) * RFA_PANEL_N + n % RFA_PANEL_N) * RFA_PANEL_K + k % RFA_PANEL_K;
+    return ((n / RFA_PANEL_N * lines + k / RFA_PANEL_K) * RFA_PANEL_N + n % RFA_PANEL_N) * RFA_PANEL_K +
+           k % RFA_PANEL_K;
 }
 
 /* Bytes of an int8 matrix [N,K] in panels. */
@@ -35,15 +36,15 @@ static inline size_t rfa_row_bytes(size_t k)
     return (k + 63) / 64 * 64;
 }
 
-/* Bytes between the pixels of an int8 feature map: padded like rows, so that a 1x1 convolution reads them in place; images of up to 4
- * channels, which only larger windows read, are packed. */
+/* Bytes between the pixels of an int8 feature map: padded like rows, so that a 1x1 convolution reads them in place;
+ * images of up to 4 channels, which only larger windows read, are packed. */
 static inline size_t rfa_map_row_bytes(size_t channels)
 {
     return channels <= 4 ? channels : rfa_row_bytes(channels);
 }
 
-/* Magnitude of x as its bit pattern: orders like |x|, with infinity and then NaN on top, so a maximum needs no float comparison and
- * is the same in any order. */
+/* Magnitude of x as its bit pattern: orders like |x|, with infinity and then NaN on top, so a maximum needs no float
+ * comparison and is the same in any order. */
 static inline uint32_t rfa_magnitude(float x)
 {
     uint32_t bits;
@@ -54,7 +55,8 @@ static inline uint32_t rfa_magnitude(float x)
 /* From the largest magnitude of a row to its scale and its multiplier.
  *   a finite, 127/a finite and a > 0:  multiplier = 127/a, scale = a/127
  *   a = 0 or 127/a overflows:          multiplier = 0,     scale = 0           the row becomes zeros
- *   a infinite or NaN:                 multiplier = 0,     scale = NaN (0x7fc00000)   zeros, and every product becomes NaN */
+ *   a infinite or NaN:                 multiplier = 0,     scale = NaN (0x7fc00000)   zeros, and every product becomes
+ * NaN */
 static inline float rfa_quant_scale(uint32_t magnitude, float *multiplier)
 {
     float a, scale;
@@ -72,8 +74,8 @@ static inline float rfa_quant_scale(uint32_t magnitude, float *multiplier)
     return a / 127.0f;
 }
 
-/* rint half to even, clamped to [-127, 127]. x * multiplier is at most 127 (1 + 2^-23) in magnitude, so the clamp is only for
- * multiplier = 0 with x infinite or NaN, where the result is 0. */
+/* rint half to even, clamped to [-127, 127]. x * multiplier is at most 127 (1 + 2^-23) in magnitude, so the clamp is
+ * only for multiplier = 0 with x infinite or NaN, where the result is 0. */
 static inline int8_t rfa_quant_value(float x, float multiplier)
 {
     float y = x * multiplier;

@@ -1,4 +1,5 @@
-/* Which instruction sets this CPU and operating system offer, as bundles: a bundle is exactly the flags its files are built with. */
+/* Which instruction sets this CPU and operating system offer, as bundles: a bundle is exactly the flags its files are
+ * built with. */
 #ifndef RFA_CPU_H
 #define RFA_CPU_H
 
@@ -25,8 +26,8 @@ enum rfa_cpu_bits {
     RFA_CPU_I8MM = 1 << 10    /* SMMLA */
 };
 
-/* The bundles of this machine. On Linux with AMX this asks the kernel for permission to use tiles (arch_prctl), which holds for
- * all threads of the process. */
+/* The bundles of this machine. On Linux with AMX this asks the kernel for permission to use tiles (arch_prctl), which
+ * holds for all threads of the process. */
 uint32_t rfa_cpu_detect(void);
 
 #endif

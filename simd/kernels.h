@@ -1,13 +1,13 @@
 /* The kernels: contracts, types, and the table a session chooses once.
  *
- * Naming    rfa_<kernel>_<isa>, isa one of: c avx2 avx512 avx512vnni amx neon dotprod i8mm (the list is closed; the same words
- *           are file suffixes, rows of kernels.def, values of --cpu and labels of the benchmark).
- * Result    every variant gives the bits of rfa_<kernel>_c on every input, NaN payloads excepted (any NaN equals any NaN).
- * Memory    kernels allocate nothing, keep no state, start no thread and touch exactly the shapes stated.
- * Order     "sum16(x)": 16 partial sums, element i into sum i mod 16 in ascending order, products by fmaf onto +0, then the tree
- *           +8 +4 +2 +1; tails pass through the same arithmetic as zeros. "chain": one accumulator, ascending index, fmaf.
- * Rounding  nearest even, denormals kept (callers set the mode; see src/parallel.c). exp, erf, ... are those of poly.h.
- * Strides   in elements unless the name says bytes.
+ * Naming    rfa_<kernel>_<isa>, isa one of: c avx2 avx512 avx512vnni amx neon dotprod i8mm (the list is closed; the
+ * same words are file suffixes, rows of kernels.def, values of --cpu and labels of the benchmark). Result    every
+ * variant gives the bits of rfa_<kernel>_c on every input, NaN payloads excepted (any NaN equals any NaN). Memory
+ * kernels allocate nothing, keep no state, start no thread and touch exactly the shapes stated. Order     "sum16(x)":
+ * 16 partial sums, element i into sum i mod 16 in ascending order, products by fmaf onto +0, then the tree +8 +4 +2 +1;
+ * tails pass through the same arithmetic as zeros. "chain": one accumulator, ascending index, fmaf. Rounding  nearest
+ * even, denormals kept (callers set the mode; see src/parallel.c). exp, erf, ... are those of poly.h. Strides   in
+ * elements unless the name says bytes.
  */
 #ifndef RFA_KERNELS_H
 #define RFA_KERNELS_H
@@ -19,7 +19,15 @@
 #include "cpu.h"
 
 /* Activation at the end of a product, applied before the residual is added. GELU is the erf form. */
-enum rfa_act { RFA_ACT_NONE, RFA_ACT_RELU, RFA_ACT_GELU, RFA_ACT_SILU, RFA_ACT_SIGMOID, RFA_ACT_SOFTPLUS, RFA_ACT_COUNT };
+enum rfa_act {
+    RFA_ACT_NONE,
+    RFA_ACT_RELU,
+    RFA_ACT_GELU,
+    RFA_ACT_SILU,
+    RFA_ACT_SIGMOID,
+    RFA_ACT_SOFTPLUS,
+    RFA_ACT_COUNT
+};
 
 /* ------------------------------------------------------------------ matrix products */
 
@@ -27,18 +35,14 @@ enum rfa_act { RFA_ACT_NONE, RFA_ACT_RELU, RFA_ACT_GELU, RFA_ACT_SILU, RFA_ACT_S
  *
  * Computes  y = fma(float(sum_k a[m][k] * w[n][k]), a_scale[m] * w_scale[n], bias[n])      (bias NULL: +0)
  *           dst[m][n] = act(y) + residual[m][n]                                              (residual NULL: not added)
- * Shapes    a        [m][a_stride]         s8   k values, then zeros up to the next multiple of 64; stored XOR a_xor of the record
- *                                                (0: signed; 0x80: unsigned, offset by 128, also in the padding)
- *           a_scale  [m] f32, or one value for all rows when a_scale_step is 0
- *           w        [ceil(n/16)][ceil(k/4)][16][4]  s8   zero-padded panels (quant/quant.h)
- *           w_scale  [ceil(n/16)*16] f32, w_sum [same] i32 (sum over k of w), bias [same] f32
- *           dst      [m][dst_stride] f32; columns n and above are not written
- *           residual [m][residual_stride] f32; may be dst itself
- * Range     a, w in [-127, 127]; 1 <= k <= RFA_MAX_K; m, n >= 0
- * Needs     a and w 64-byte aligned, a_stride a multiple of 64; dst overlaps nothing but residual (exactly);
- *           scratch of scratch_bytes(m, n, k), 64-byte aligned
- * Reads     exactly the shapes above, the padding included
- * Source    quant/README.md section 3
+ * Shapes    a        [m][a_stride]         s8   k values, then zeros up to the next multiple of 64; stored XOR a_xor of
+ * the record (0: signed; 0x80: unsigned, offset by 128, also in the padding) a_scale  [m] f32, or one value for all
+ * rows when a_scale_step is 0 w        [ceil(n/16)][ceil(k/4)][16][4]  s8   zero-padded panels (quant/quant.h) w_scale
+ * [ceil(n/16)*16] f32, w_sum [same] i32 (sum over k of w), bias [same] f32 dst      [m][dst_stride] f32; columns n and
+ * above are not written residual [m][residual_stride] f32; may be dst itself Range     a, w in [-127, 127]; 1 <= k <=
+ * RFA_MAX_K; m, n >= 0 Needs     a and w 64-byte aligned, a_stride a multiple of 64; dst overlaps nothing but residual
+ * (exactly); scratch of scratch_bytes(m, n, k), 64-byte aligned Reads     exactly the shapes above, the padding
+ * included Source    quant/README.md section 3
  */
 struct rfa_gemm_s8_args {
     float *dst;
@@ -61,7 +65,7 @@ struct rfa_gemm_s8_args {
 struct rfa_gemm_s8 {
     uint8_t a_xor; /* 0 or 0x80: what quantize_rows writes for this kernel */
     size_t mr;     /* rows per register tile: callers split m at multiples of it where they can */
-    size_t mc;     /* rows that one call should get when there are that many: fewer would reread the weights too often */
+    size_t mc; /* rows that one call should get when there are that many: fewer would reread the weights too often */
     size_t (*scratch_bytes)(size_t m, size_t n, size_t k);
     void (*run)(const struct rfa_gemm_s8_args *);
 };
@@ -92,8 +96,8 @@ typedef void rfa_gemm_f32_t(const struct rfa_gemm_f32_args *);
 
 /* ------------------------------------------------------------------ quantisation and conversion */
 
-/* One row: q[i] = rint(x[i] * 127/a), a = max|x| (quant.h); returns the scale. q gets n bytes and zeros up to the next multiple of
- * 64, all XOR `x`'s record byte a_xor. */
+/* One row: q[i] = rint(x[i] * 127/a), a = max|x| (quant.h); returns the scale. q gets n bytes and zeros up to the next
+ * multiple of 64, all XOR `x`'s record byte a_xor. */
 typedef float rfa_quantize_row_t(int8_t *q, const float *x, size_t n, uint8_t a_xor);
 
 /* The same with a given multiplier (one scale for a whole feature map). */
@@ -105,17 +109,21 @@ typedef uint32_t rfa_absmax_f32_t(const float *x, size_t n);
 /* binary16 to float32, exact. */
 typedef void rfa_f16_to_f32_t(float *dst, const uint16_t *src, size_t n);
 
-/* Rounds each value to the nearest binary16 (ties to even, overflow to infinity, subnormals kept) and back. dst may be src. */
+/* Rounds each value to the nearest binary16 (ties to even, overflow to infinity, subnormals kept) and back. dst may be
+ * src. */
 typedef void rfa_round_f16_t(float *dst, const float *src, size_t n);
 
-/* Float matrices that serve as the second operand of gemm_s8, quantised into panels on the spot (attention's keys and values).
+/* Float matrices that serve as the second operand of gemm_s8, quantised into panels on the spot (attention's keys and
+ * values).
  *
- * pack_rows  x [n][stride], k columns: output i of the product is row i; scale and quantised values of a row as quantize_row
- * pack_cols  x [k][stride], n columns: output i is column i; its scale from the largest magnitude of the column
- * Shapes     w [ceil(n/16)][ceil(k/4)][16][4], w_scale [ceil(n/16)*16] f32, w_sum [same] i32; padding zero
- * Needs      w 64-byte aligned */
-typedef void rfa_pack_rows_s8_t(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n, size_t k);
-typedef void rfa_pack_cols_s8_t(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n, size_t k);
+ * pack_rows  x [n][stride], k columns: output i of the product is row i; scale and quantised values of a row as
+ * quantize_row pack_cols  x [k][stride], n columns: output i is column i; its scale from the largest magnitude of the
+ * column Shapes     w [ceil(n/16)][ceil(k/4)][16][4], w_scale [ceil(n/16)*16] f32, w_sum [same] i32; padding zero Needs
+ * w 64-byte aligned */
+typedef void rfa_pack_rows_s8_t(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n,
+                                size_t k);
+typedef void rfa_pack_cols_s8_t(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n,
+                                size_t k);
 
 /* ------------------------------------------------------------------ rows and elements */
 
@@ -129,25 +137,27 @@ typedef void rfa_add_f32_t(float *dst, const float *a, const float *b, size_t n)
  * dst[i] = fma((x[i] - mean) * rstd, gamma[i], beta[i]). dst may be x. The sum of x is sum16 of products with 1. */
 typedef void rfa_norm_f32_t(float *dst, const float *x, const float *gamma, const float *beta, float eps, size_t n);
 
-/* Softmax of one row in place: m = max x (maximum by rfa_max below, starting from -inf), e = exp(x - m), s = sum16(e), x = e / s. */
+/* Softmax of one row in place: m = max x (maximum by rfa_max below, starting from -inf), e = exp(x - m), s = sum16(e),
+ * x = e / s. */
 typedef void rfa_softmax_f32_t(float *x, size_t n);
 
-/* Softmax numerators of one row as two rows of int8, 14 bits in all: m as above, p[i] = rint(16256 * exp(scale * (x[i] - m))),
- * high[i] = rint(p[i] / 128) (half to even), low[i] = p[i] - 128 * high[i]; zeros up to the next multiple of 64, all XOR a_xor.
- * Returns sum16(p), an exact integer up to n = 1032 (at least 16256 where a maximum exists). A row that holds NaN or +infinity: all zero,
- * sum 0. scale >= 0, and 0 counts as the least positive float, so that masked values (-infinity) stay out. high in [0, 127], low in [-64, 64]. */
+/* Softmax numerators of one row as two rows of int8, 14 bits in all: m as above, p[i] = rint(16256 * exp(scale * (x[i]
+ * - m))), high[i] = rint(p[i] / 128) (half to even), low[i] = p[i] - 128 * high[i]; zeros up to the next multiple of
+ * 64, all XOR a_xor. Returns sum16(p), an exact integer up to n = 1032 (at least 16256 where a maximum exists). A row
+ * that holds NaN or +infinity: all zero, sum 0. scale >= 0, and 0 counts as the least positive float, so that masked
+ * values (-infinity) stay out. high in [0, 127], low in [-64, 64]. */
 typedef float rfa_softmax_s8_t(int8_t *high, int8_t *low, const float *x, size_t n, float scale, uint8_t a_xor);
 
-/* Mean over rows: dst[c] = chain over m of x[m][c] (plain adds, ascending), divided by m. x [m][stride]. dst overlaps nothing. */
+/* Mean over rows: dst[c] = chain over m of x[m][c] (plain adds, ascending), divided by m. x [m][stride]. dst overlaps
+ * nothing. */
 typedef void rfa_mean_f32_t(float *dst, const float *x, size_t stride, size_t m, size_t n);
 
 /* ------------------------------------------------------------------ attention */
 
 /* Softmax attention of one head over a block of query rows.
  *
- * Computes  s[j] = sum16_c(q[m][c] * k[j][c]) * scale, j < limit(m);  p = softmax numerators e = exp(s - max s), l = sum16(e);
- *           dst[m][c] = (chain over j of e[j] * v[j][c]) / l
- *           limit(m) = keys, or with causal: min(keys, first + m + 1)
+ * Computes  s[j] = sum16_c(q[m][c] * k[j][c]) * scale, j < limit(m);  p = softmax numerators e = exp(s - max s), l =
+ * sum16(e); dst[m][c] = (chain over j of e[j] * v[j][c]) / l limit(m) = keys, or with causal: min(keys, first + m + 1)
  * Shapes    q [m][q_stride], k [keys][k_stride], v [keys][v_stride], dst [m][dst_stride]; d columns each
  * Range     1 <= d <= 256, keys >= 1
  * Needs     scratch of attention scratch: rfa_attention_scratch(keys) bytes, 64-byte aligned; dst overlaps nothing
@@ -176,7 +186,8 @@ static inline size_t rfa_attention_scratch(size_t keys)
 
 /* ------------------------------------------------------------------ head */
 
-/* Unit rows for the cosine: dst = x / max(sqrt(sum16(x*x)), 1e-12), elementwise division. dst may be x. A row with a NaN becomes NaN. */
+/* Unit rows for the cosine: dst = x / max(sqrt(sum16(x*x)), 1e-12), elementwise division. dst may be x. A row with a
+ * NaN becomes NaN. */
 typedef void rfa_unit_f32_t(float *dst, const float *x, size_t n);
 
 /* Nearest token by cosine.
@@ -184,7 +195,8 @@ typedef void rfa_unit_f32_t(float *dst, const float *x, size_t n);
  * Computes  c[m][i] = sum16_k(query[m][k] * token[i][k]);  index[m] = the i of the largest c, the lowest i on ties;
  *           margin[m] = largest - second largest (of the other entries; 0 on ties; +inf when n is 1)
  *           A NaN never wins; if every c is NaN the index is 0 and the margin NaN.
- * Shapes    query [m][query_stride] and token [n][token_stride], unit rows of k; index [m][out_stride] i32, margin likewise f32
+ * Shapes    query [m][query_stride] and token [n][token_stride], unit rows of k; index [m][out_stride] i32, margin
+ * likewise f32
  */
 struct rfa_retrieve_args {
     int32_t *index;
@@ -198,10 +210,10 @@ typedef void rfa_retrieve_f32_t(const struct rfa_retrieve_args *);
 
 /* Causal depthwise convolution and SiLU over time, one panel of 16 channels after another.
  *
- * Computes  dst[t][c] = silu(chain over taps i = 0 ... taps-1, starting from bias[c], of w[c][i] * x[t - (taps-1) + i][c])
- *           x at negative t comes from state (oldest first), which is updated to the last taps-1 inputs; NULL: zeros, not saved
- * Shapes    x [length][x_stride], dst [length][dst_stride], w [ceil(channels/16)][taps][16] zero-padded, bias [channels],
- *           state [taps-1][channels]
+ * Computes  dst[t][c] = silu(chain over taps i = 0 ... taps-1, starting from bias[c], of w[c][i] * x[t - (taps-1) +
+ * i][c]) x at negative t comes from state (oldest first), which is updated to the last taps-1 inputs; NULL: zeros, not
+ * saved Shapes    x [length][x_stride], dst [length][dst_stride], w [ceil(channels/16)][taps][16] zero-padded, bias
+ * [channels], state [taps-1][channels]
  */
 struct rfa_conv1d_args {
     float *dst;
@@ -226,8 +238,8 @@ typedef void rfa_conv1d_silu_f32_t(const struct rfa_conv1d_args *);
  *           a [ceil(channels/16)][states][16] zero-padded panels (negative values), d [channels]
  *           state [ceil(channels/16)][states][16] f32, read and updated; NULL: zeros, not saved
  * Range     states 1 ... 256
- * Needs     dst may be delta, u or z (exactly), else overlaps nothing; scratch of rfa_scan_scratch(states), 64-byte aligned
- * Threads   split channels at multiples of 16, never the sequence
+ * Needs     dst may be delta, u or z (exactly), else overlaps nothing; scratch of rfa_scan_scratch(states), 64-byte
+ * aligned Threads   split channels at multiples of 16, never the sequence
  */
 struct rfa_scan_args {
     float *dst;
@@ -256,10 +268,11 @@ static inline size_t rfa_scan_scratch(size_t states)
 typedef void rfa_max_pool_f32_t(float *dst, const float *r0, const float *r1, const float *r2, size_t width, size_t c);
 
 /* Resize passes. A resize is horizontal first, then vertical; the coefficient tables come from src/image.c.
- * Horizontal, one row of interleaved pixels of 3 channels: for output i the taps are pixels first[i] ... first[i]+count[i]-1 (clamped to
- * 0 ... width-1 by the kernel: without antialiasing a tap may lie outside), weights weight[i * stride + j].
- *   f32: dst[i*3+c] = chain over j, starting from +0, of weight * (src[pixel*3+c] * (1/255 as float division: src / 255.0f))
- *   u8:  dst[i*3+c] = clamp((2^21 + sum weight * src) >> 22) with int32 weights of 22 fraction bits (Pillow) */
+ * Horizontal, one row of interleaved pixels of 3 channels: for output i the taps are pixels first[i] ...
+ * first[i]+count[i]-1 (clamped to 0 ... width-1 by the kernel: without antialiasing a tap may lie outside), weights
+ * weight[i * stride + j]. f32: dst[i*3+c] = chain over j, starting from +0, of weight * (src[pixel*3+c] * (1/255 as
+ * float division: src / 255.0f)) u8:  dst[i*3+c] = clamp((2^21 + sum weight * src) >> 22) with int32 weights of 22
+ * fraction bits (Pillow) */
 struct rfa_resize_h_args {
     void *dst;          /* f32 or u8 [out][3] */
     const uint8_t *src; /* [width][3] */
@@ -272,7 +285,8 @@ struct rfa_resize_h_args {
 typedef void rfa_resize_h_f32_t(const struct rfa_resize_h_args *);
 typedef void rfa_resize_h_u8_t(const struct rfa_resize_h_args *);
 
-/* Vertical: adds one source row into one accumulator row, acc[i] = fma(weight, row[i], acc[i]) or acc[i] += weight * row[i]. */
+/* Vertical: adds one source row into one accumulator row, acc[i] = fma(weight, row[i], acc[i]) or acc[i] += weight *
+ * row[i]. */
 typedef void rfa_resize_v_f32_t(float *acc, const float *row, float weight, size_t n);
 typedef void rfa_resize_v_u8_t(int32_t *acc, const uint8_t *row, int32_t weight, size_t n);
 
@@ -311,7 +325,8 @@ struct rfa_kernels {
     rfa_resize_v_u8_t *resize_v_u8;
 };
 
-/* Fills the table for these CPU bits (rfa_cpu_detect() & mask): the last row of kernels.def whose bits are all present wins. */
+/* Fills the table for these CPU bits (rfa_cpu_detect() & mask): the last row of kernels.def whose bits are all present
+ * wins. */
 void rfa_kernels_init(struct rfa_kernels *kernels, uint32_t cpu);
 
 #endif

@@ -24,7 +24,8 @@ static vfloat vset(const float *x)
 static vfloat load_lanes(const float *x, size_t n)
 {
     const vint index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return n == LANES ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), index));
+    return n == LANES ? _mm256_loadu_ps(x)
+                      : _mm256_maskload_ps(x, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), index));
 }
 
 static vint vmagnitude(vfloat v)
@@ -52,7 +53,8 @@ static vint vjoin(vint a, vint b, vint c, vint d)
 {
     const vint byte = _mm256_set1_epi32(0xff);
     vint low = _mm256_or_si256(_mm256_and_si256(a, byte), _mm256_slli_epi32(_mm256_and_si256(b, byte), 8));
-    return _mm256_or_si256(low, _mm256_or_si256(_mm256_slli_epi32(_mm256_and_si256(c, byte), 16), _mm256_slli_epi32(d, 24)));
+    return _mm256_or_si256(low,
+                           _mm256_or_si256(_mm256_slli_epi32(_mm256_and_si256(c, byte), 16), _mm256_slli_epi32(d, 24)));
 }
 
 static void vget_u32(uint32_t *out, vint v)

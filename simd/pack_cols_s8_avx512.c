@@ -51,7 +51,8 @@ static vint vjoin(vint a, vint b, vint c, vint d)
 {
     const vint byte = _mm512_set1_epi32(0xff);
     vint low = _mm512_or_si512(_mm512_and_si512(a, byte), _mm512_slli_epi32(_mm512_and_si512(b, byte), 8));
-    return _mm512_or_si512(low, _mm512_or_si512(_mm512_slli_epi32(_mm512_and_si512(c, byte), 16), _mm512_slli_epi32(d, 24)));
+    return _mm512_or_si512(low,
+                           _mm512_or_si512(_mm512_slli_epi32(_mm512_and_si512(c, byte), 16), _mm512_slli_epi32(d, 24)));
 }
 
 static void vget_u32(uint32_t *out, vint v)

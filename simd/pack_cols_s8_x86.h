@@ -1,11 +1,8 @@
-/* Columns into panels for x86. The outputs are lanes: LANES neighbouring columns pass through the same instructions. Before including, define
- *   PACK_COLS                      the function's name
- *   LANES                          8 (AVX2) or 16 (AVX-512)
- *   vint, vfloat                   registers of LANES values
- *   load_lanes(x, n)               the first n <= LANES floats, the others +0
- *   vmagnitude(v) vmax(a, b)       bits without the sign; unsigned maximum
- *   vquantize(v, m)                int32 of rint(v * m), 0 for NaN
- *   vjoin(q0, q1, q2, q3)          their low bytes as lines: byte j of lane i is q_j[i]
+/* Columns into panels for x86. The outputs are lanes: LANES neighbouring columns pass through the same instructions.
+ * Before including, define PACK_COLS                      the function's name LANES                          8 (AVX2)
+ * or 16 (AVX-512) vint, vfloat                   registers of LANES values load_lanes(x, n)               the first n
+ * <= LANES floats, the others +0 vmagnitude(v) vmax(a, b)       bits without the sign; unsigned maximum vquantize(v, m)
+ * int32 of rint(v * m), 0 for NaN vjoin(q0, q1, q2, q3)          their low bytes as lines: byte j of lane i is q_j[i]
  *   vadd, vzero, vset(array), vget_u32(array, v), vget_i32(array, v), vput(w, v)
  */
 #include "kernels.h"
@@ -51,6 +48,7 @@ void PACK_COLS(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t
     size_t panel = (k + 3) / 4 * RFA_LINE, padded = (n + 15) / 16 * 16;
     for (size_t i = 0; i < padded; i += LANES) {
         size_t real = i >= n ? 0 : n - i < LANES ? n - i : LANES;
-        pack_lanes(w + i / 16 * panel + i % 16 * RFA_PANEL_K, w_scale + i, w_sum + i, real ? x + i : x, stride, real, k);
+        pack_lanes(w + i / 16 * panel + i % 16 * RFA_PANEL_K, w_scale + i, w_sum + i, real ? x + i : x, stride, real,
+                   k);
     }
 }

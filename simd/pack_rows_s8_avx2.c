@@ -17,7 +17,8 @@ static uint32_t magnitude_of(const float *x, size_t n)
 {
     const __m256i sign = _mm256_set1_epi32(0x7fffffff);
     __m256i low = _mm256_and_si256(_mm256_castps_si256(_mm256_maskload_ps(x, lanes_below(n, 0))), sign);
-    __m256i high = n > 8 ? _mm256_and_si256(_mm256_castps_si256(_mm256_maskload_ps(x + 8, lanes_below(n, 8))), sign) : low;
+    __m256i high =
+        n > 8 ? _mm256_and_si256(_mm256_castps_si256(_mm256_maskload_ps(x + 8, lanes_below(n, 8))), sign) : low;
     __m256i m = _mm256_max_epu32(low, high);
     __m128i h = _mm_max_epu32(_mm256_castsi256_si128(m), _mm256_extracti128_si256(m, 1));
     h = _mm_max_epu32(h, _mm_shuffle_epi32(h, 0x4e));
@@ -37,7 +38,8 @@ static int32_t quantize16(int8_t *q, const float *x, size_t n, float multiplier)
     __m256i a = quantize8(x, lanes_below(n, 0), multiplier);
     __m256i b = n > 8 ? quantize8(x + 8, lanes_below(n, 8), multiplier) : _mm256_setzero_si256();
     __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
-    _mm_storeu_si128((__m128i *)(void *)q, _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+    _mm_storeu_si128((__m128i *)(void *)q,
+                     _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
     __m256i s = _mm256_add_epi32(a, b);
     __m128i h = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
     h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0x4e));

@@ -1,6 +1,6 @@
-/* Rows into panels for x86. Before including, define the function's name PACK_ROWS and, for 16 neighbouring values of a row,
- *   magnitude_of(x, n)         the largest rfa_magnitude of the first n
- *   quantize16(q, x, n, m)     writes their 16 int8 values (zeros from n on) and returns the sum of the values
+/* Rows into panels for x86. Before including, define the function's name PACK_ROWS and, for 16 neighbouring values of a
+ * row, magnitude_of(x, n)         the largest rfa_magnitude of the first n quantize16(q, x, n, m)     writes their 16
+ * int8 values (zeros from n on) and returns the sum of the values
  */
 #include "kernels.h"
 #include "quant.h"

@@ -11,8 +11,8 @@ VEC16_INLINE vec16 nearest(vec16 x)
     return vec16_sub(vec16_add(x, magic), magic);
 }
 
-/* Numerators of the 16 values x as whole numbers in [0, 16256], or NaN. Exponents below -20 all round to 0; stopping there keeps denormals,
- * which cost a hundred cycles each, out of the arithmetic. */
+/* Numerators of the 16 values x as whole numbers in [0, 16256], or NaN. Exponents below -20 all round to 0; stopping
+ * there keeps denormals, which cost a hundred cycles each, out of the arithmetic. */
 VEC16_INLINE vec16 numerators(vec16 x, vec16 max, vec16 scale)
 {
     vec16 exponent = vec16_max(vec16_mul(scale, vec16_sub(x, max)), vec16_set1(-20.0f)); /* NaN stays NaN */

@@ -1,4 +1,5 @@
-/* The only door to the heap: for loading a model and for rfa_session_create(). Nothing here is called after a session's init. */
+/* The only door to the heap: for loading a model and for rfa_session_create(). Nothing here is called after a session's
+ * init. */
 #ifndef RFA_ALLOC_H
 #define RFA_ALLOC_H
 

@@ -1,5 +1,5 @@
-/* Under AddressSanitizer the arena reports what a plan or an op gets wrong: every block is followed by a red zone, and only the blocks
- * that are alive at the current step may be touched. In other builds all of this is nothing. */
+/* Under AddressSanitizer the arena reports what a plan or an op gets wrong: every block is followed by a red zone, and
+ * only the blocks that are alive at the current step may be touched. In other builds all of this is nothing. */
 #ifndef RFA_ARENA_GUARD_H
 #define RFA_ARENA_GUARD_H
 

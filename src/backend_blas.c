@@ -8,11 +8,11 @@ bool rfa_blas_available(void)
     return true;
 }
 
-void rfa_blas_product(float *dst, size_t dst_stride, const float *a, size_t a_stride, const float *w, size_t w_stride, size_t m, size_t n,
-                      size_t k)
+void rfa_blas_product(float *dst, size_t dst_stride, const float *a, size_t a_stride, const float *w, size_t w_stride,
+                      size_t m, size_t n, size_t k)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)a_stride, w, (int)w_stride, 0.0f, dst,
-                (int)dst_stride);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)a_stride, w,
+                (int)w_stride, 0.0f, dst, (int)dst_stride);
 }
 
 void rfa_blas_start(int threads)
@@ -37,8 +37,8 @@ void rfa_blas_start(int threads)
     (void)threads;
 }
 
-void rfa_blas_product(float *dst, size_t dst_stride, const float *a, size_t a_stride, const float *w, size_t w_stride, size_t m, size_t n,
-                      size_t k)
+void rfa_blas_product(float *dst, size_t dst_stride, const float *a, size_t a_stride, const float *w, size_t w_stride,
+                      size_t m, size_t n, size_t k)
 {
     (void)dst, (void)dst_stride, (void)a, (void)a_stride, (void)w, (void)w_stride, (void)m, (void)n, (void)k;
     assert(!"rfa_session_init refuses options.blas in a build without OpenBLAS");

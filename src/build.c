@@ -1,4 +1,5 @@
-/* The builder's foundation: growing lists, prefixes, weights looked up and checked. The steps themselves are in graph.c. */
+/* The builder's foundation: growing lists, prefixes, weights looked up and checked. The steps themselves are in
+ * graph.c. */
 #include "build.h"
 
 #include <math.h>
@@ -50,14 +51,12 @@ int rfa_build_add_tensor(struct rfa_build *b, enum rfa_tensor_type type, struct 
         return 0;
     g->tensor = list;
     if (shape.rows == 0 || shape.cols == 0) {
-        rfa_build_fail(b, RFA_ERR_SHAPE, "'%s' has an empty result; the configuration does not fit together", b->prefix);
+        rfa_build_fail(b, RFA_ERR_SHAPE, "'%s' has an empty result; the configuration does not fit together",
+                       b->prefix);
         return 0;
     }
-    g->tensor[g->tensor_count] = (struct rfa_tensor){.shape = shape,
-                                                     .type = type,
-                                                     .quantized = RFA_NONE,
-                                                     .producer = g->step_count,
-                                                     .last_use = RFA_NONE};
+    g->tensor[g->tensor_count] = (struct rfa_tensor){
+        .shape = shape, .type = type, .quantized = RFA_NONE, .producer = g->step_count, .last_use = RFA_NONE};
     return g->tensor_count++;
 }
 
@@ -128,8 +127,12 @@ void rfa_build_trace(struct rfa_build *b, int tensor, const char *name, uint32_t
         return;
     g->trace = list;
     g->tensor[tensor].wanted = true;
-    g->trace[g->trace_count++] = (struct rfa_trace_point){
-        .name = name, .tensor = tensor, .rank = rank, .dim = {dim[0], dim[1], dim[2]}, .var = var, .step = g->step_count - 1};
+    g->trace[g->trace_count++] = (struct rfa_trace_point){.name = name,
+                                                          .tensor = tensor,
+                                                          .rank = rank,
+                                                          .dim = {dim[0], dim[1], dim[2]},
+                                                          .var = var,
+                                                          .step = g->step_count - 1};
 }
 
 /* ------------------------------------------------------------------ weights */
@@ -141,7 +144,8 @@ static void full_name(const struct rfa_build *b, char out[NAME_MAX_BYTES + 1], c
 }
 
 /* True where demands are listed instead of being met. */
-static bool list(struct rfa_build *b, enum rfa_demand_kind kind, const char *name, const char *suffix, struct rfa_demand demand)
+static bool list(struct rfa_build *b, enum rfa_demand_kind kind, const char *name, const char *suffix,
+                 struct rfa_demand demand)
 {
     char full[NAME_MAX_BYTES + 1];
     if (!b->demand)
@@ -163,7 +167,8 @@ static const struct rfa_gguf_tensor *find(struct rfa_build *b, const char *name,
     return t;
 }
 
-static void wrong(struct rfa_build *b, const struct rfa_gguf_tensor *t, const char *type, uint32_t rank, const uint64_t *dim)
+static void wrong(struct rfa_build *b, const struct rfa_gguf_tensor *t, const char *type, uint32_t rank,
+                  const uint64_t *dim)
 {
     char want[96], have[96];
     int n = 0, m = 0;
@@ -172,7 +177,8 @@ static void wrong(struct rfa_build *b, const struct rfa_gguf_tensor *t, const ch
         n += snprintf(want + n, sizeof want - (size_t)n, "%s%llu", i ? "," : "", (unsigned long long)dim[i]);
     for (uint32_t i = 0; i < t->rank; i++)
         m += snprintf(have + m, sizeof have - (size_t)m, "%s%llu", i ? "," : "", (unsigned long long)t->dim[i]);
-    rfa_build_fail(b, RFA_ERR_SHAPE, "tensor '%.*s' is %s [%s], the configuration demands %s [%s]; convert the checkpoint again",
+    rfa_build_fail(b, RFA_ERR_SHAPE,
+                   "tensor '%.*s' is %s [%s], the configuration demands %s [%s]; convert the checkpoint again",
                    (int)t->name.len, t->name.data, rfa_type_name(t->type), have, type, want);
 }
 
@@ -203,8 +209,9 @@ static void check_scales(struct rfa_build *b, const char *name, const float *sca
 {
     for (size_t i = 0; scale && i < n; i++)
         if (!isfinite(scale[i]) || scale[i] < 0) {
-            rfa_build_fail(b, RFA_ERR_FORMAT, "tensor '%s.%s.scale' holds %g at %zu; scales are finite and not negative", b->prefix,
-                           name, (double)scale[i], i);
+            rfa_build_fail(b, RFA_ERR_FORMAT,
+                           "tensor '%s.%s.scale' holds %g at %zu; scales are finite and not negative", b->prefix, name,
+                           (double)scale[i], i);
             return;
         }
 }
@@ -217,7 +224,8 @@ static void int8_parts(struct rfa_build *b, struct rfa_weight *w, const struct r
         return;
     }
     if ((uintptr_t)t->data % RFA_LINE != 0 || w->k > RFA_MAX_K) {
-        rfa_build_fail(b, RFA_ERR_FORMAT, "int8 tensor '%.*s' is not aligned to 64 bytes or its K is over %d; quantize the model again",
+        rfa_build_fail(b, RFA_ERR_FORMAT,
+                       "int8 tensor '%.*s' is not aligned to 64 bytes or its K is over %d; quantize the model again",
                        (int)t->name.len, t->name.data, RFA_MAX_K);
         return;
     }
@@ -260,7 +268,8 @@ struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t
 struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n, size_t k)
 {
     struct rfa_weight w = {.n = n, .k = k};
-    const struct rfa_demand demand = n == 1 ? (struct rfa_demand){.rank = 1, .dim = {k}} : (struct rfa_demand){.rank = 2, .dim = {n, k}};
+    const struct rfa_demand demand =
+        n == 1 ? (struct rfa_demand){.rank = 1, .dim = {k}} : (struct rfa_demand){.rank = 2, .dim = {n, k}};
     if (b->status != RFA_OK || list(b, RFA_DEMAND_TABLE, name, "", demand))
         return w;
     const struct rfa_gguf_tensor *t = find(b, name, "");
@@ -302,7 +311,8 @@ const float *rfa_build_vector(struct rfa_build *b, const char *name, const char 
 size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name)
 {
     if (!b->gguf)
-        rfa_build_fail(b, RFA_ERR_UNSUPPORTED, "the width of '%s.%s' stands in no configuration; only a model file of this variant has it",
+        rfa_build_fail(b, RFA_ERR_UNSUPPORTED,
+                       "the width of '%s.%s' stands in no configuration; only a model file of this variant has it",
                        b->prefix, name);
     const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, ".weight") : NULL;
     return t ? (size_t)t->dim[0] : 0;

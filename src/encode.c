@@ -14,11 +14,12 @@ static enum rfa_status check_image(const struct rfa_session *s, const struct rfa
         return RFA_OK;
     int side = s->options.max_image_side;
     if (image->width < 1 || image->height < 1 || image->width > side || image->height > side)
-        return rfa_fail(log, RFA_ERR_ARG, "the image is %d x %d pixels; sides from 1 to %d are allowed (options.max_image_side)",
+        return rfa_fail(log, RFA_ERR_ARG,
+                        "the image is %d x %d pixels; sides from 1 to %d are allowed (options.max_image_side)",
                         image->width, image->height, side);
     if (image->stride < (ptrdiff_t)3 * image->width)
-        return rfa_fail(log, RFA_ERR_ARG, "the image's stride is %td bytes, its rows have %d; use a larger stride", image->stride,
-                        3 * image->width);
+        return rfa_fail(log, RFA_ERR_ARG, "the image's stride is %td bytes, its rows have %d; use a larger stride",
+                        image->stride, 3 * image->width);
     return RFA_OK;
 }
 
@@ -26,8 +27,9 @@ static enum rfa_status check_slots(const struct rfa_session *s, uint32_t first, 
 {
     uint32_t frames = s->model->config.frames;
     if (count < 1 || first >= frames || count > frames - first)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "frames %u to %u do not fit the clip's %u slots; use slots 0 to %u", first,
-                        first + count, frames, frames - 1);
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "frames %u to %u do not fit the clip's %u slots; use slots 0 to %u", first, first + count,
+                        frames, frames - 1);
     return RFA_OK;
 }
 
@@ -55,8 +57,8 @@ static void prepare_task(void *context, size_t i, int thread)
     const struct prepare *p = context;
     const struct rfa_config *c = &p->s->model->config;
     const struct rfa_image *image = p->image[i].rgb ? &p->image[i] : NULL;
-    rfa_image_prepare(p->dst + i * 3 * p->height * p->width, image, p->height, p->width, p->profile, c->bgr, c->negative, &p->s->kernels,
-                      rfa_scratch(p->s, p->step, thread));
+    rfa_image_prepare(p->dst + i * 3 * p->height * p->width, image, p->height, p->width, p->profile, c->bgr,
+                      c->negative, &p->s->kernels, rfa_scratch(p->s, p->step, thread));
 }
 
 static void prepare(const struct rfa_session *s, enum rfa_stage stage, const struct rfa_image *image, size_t count)
@@ -116,7 +118,8 @@ enum rfa_status rfa_encode_frame_pixels(rfa_session *s, uint32_t first, const fl
     RFA_TRY(rfa_check_session(s));
     RFA_TRY(check_slots(s, first, count));
     if (!pixels)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the pixels are NULL; pass [count][3][image_size][image_size] floats");
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "the pixels are NULL; pass [count][3][image_size][image_size] floats");
     size_t frame = (size_t)3 * s->model->config.image_size * s->model->config.image_size;
     for (uint32_t done = 0, n; done < count; done += n) {
         n = group_size(s, count - done);
@@ -183,21 +186,27 @@ enum rfa_status rfa_encode_scene_pixels(rfa_session *s, const float *pixels)
 
 /* ------------------------------------------------------------------ TEXT */
 
-static enum rfa_status check_ids(const struct rfa_session *s, const char *what, const int32_t *ids, size_t count, size_t limit, size_t rows)
+static enum rfa_status check_ids(const struct rfa_session *s, const char *what, const int32_t *ids, size_t count,
+                                 size_t limit, size_t rows)
 {
     if (!ids)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the token ids of the %s are NULL; pass them with their [CLS] and [SEP]", what);
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "the token ids of the %s are NULL; pass them with their [CLS] and [SEP]", what);
     if (count < 1 || count > limit)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the %s has %zu token ids; 1 to %zu are allowed", what, count, limit);
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the %s has %zu token ids; 1 to %zu are allowed", what, count,
+                        limit);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= rows)
-            return rfa_fail(&s->options.log, RFA_ERR_ARG, "token id %d of the %s is outside the vocabulary of %zu", ids[i], what, rows);
+            return rfa_fail(&s->options.log, RFA_ERR_ARG, "token id %d of the %s is outside the vocabulary of %zu",
+                            ids[i], what, rows);
     return RFA_OK;
 }
 
 static void trace_ids(const struct rfa_session *s, const char *name, const int32_t *ids, size_t count)
 {
-    trace_input(s, (struct rfa_trace){.name = name, .element = RFA_ELEMENT_I32, .rank = 1, .dim = {count}, .count = count, .data = ids});
+    trace_input(s,
+                (struct rfa_trace){
+                    .name = name, .element = RFA_ELEMENT_I32, .rank = 1, .dim = {count}, .count = count, .data = ids});
 }
 
 enum rfa_status rfa_encode_ids(rfa_session *s, const int32_t *sentence, size_t sentence_count, const int32_t *keywords,
@@ -234,8 +243,8 @@ enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t l
     if (!caption)
         return rfa_fail(log, RFA_ERR_ARG, "the caption is NULL; pass UTF-8 text (it may be empty)");
     if (length > s->options.max_caption)
-        return rfa_fail(log, RFA_ERR_ARG, "the caption has %zu bytes; at most %zu are allowed (options.max_caption)", length,
-                        s->options.max_caption);
+        return rfa_fail(log, RFA_ERR_ARG, "the caption has %zu bytes; at most %zu are allowed (options.max_caption)",
+                        length, s->options.max_caption);
     memcpy(s->sentence, c->prompt.data, c->prompt.len);
     memcpy(s->sentence + c->prompt.len, caption, length);
     size_t sentence_count, keyword_count = 0;
@@ -244,9 +253,10 @@ enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t l
     int32_t keywords[MAX_KEYWORDS];
     if (c->variant == RFA_VARIANT_REFATOMNET_PP) {
         assert(c->keyword_limit <= MAX_KEYWORDS); /* rfa_config_read */
-        size_t bytes = rfa_keyword_text(s->keywords, s->options.max_caption, (struct rfa_str){caption, length}, s->model->stop,
-                                        s->model->stop_count);
-        RFA_TRY(rfa_wordpiece(keywords, &keyword_count, c->keyword_limit, true, s->model->vocab, (struct rfa_str){s->keywords, bytes}, log));
+        size_t bytes = rfa_keyword_text(s->keywords, s->options.max_caption, (struct rfa_str){caption, length},
+                                        s->model->stop, s->model->stop_count);
+        RFA_TRY(rfa_wordpiece(keywords, &keyword_count, c->keyword_limit, true, s->model->vocab,
+                              (struct rfa_str){s->keywords, bytes}, log));
     }
     return rfa_encode_ids(s, s->ids, sentence_count, keywords, keyword_count);
 }
@@ -258,7 +268,8 @@ static enum rfa_status check_ready(const struct rfa_session *s)
     uint32_t frames = s->model->config.frames;
     uint64_t all = frames == 64 ? UINT64_MAX : (UINT64_C(1) << frames) - 1;
     if (s->slots_done != all)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "not all %u frames of the clip are encoded; call rfa_encode_frames first", frames);
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "not all %u frames of the clip are encoded; call rfa_encode_frames first", frames);
     if (!s->scene_done)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "no key frame is encoded; call rfa_encode_scene first");
     if (!s->text_done)
@@ -271,7 +282,8 @@ enum rfa_status rfa_answer(rfa_session *s, struct rfa_result *result)
     RFA_TRY(rfa_check_session(s));
     const struct rfa_ports *port = &s->model->graph.port;
     if (!result)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_answer: result is NULL; pass the address of a struct rfa_result");
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "rfa_answer: result is NULL; pass the address of a struct rfa_result");
     RFA_TRY(check_ready(s));
     rfa_begin_stage(s, RFA_STAGE_ANSWER);
     rfa_run_stage(s, RFA_STAGE_ANSWER);

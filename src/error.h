@@ -4,8 +4,8 @@
 
 #include "refatom.h"
 
-/* Formats a message of at most 1,023 bytes, hands it to log->write (log or log->write may be NULL: then it is dropped) and
- * returns `status`, so that a failure is one statement: return rfa_fail(log, RFA_ERR_FORMAT, "...", ...). */
+/* Formats a message of at most 1,023 bytes, hands it to log->write (log or log->write may be NULL: then it is dropped)
+ * and returns `status`, so that a failure is one statement: return rfa_fail(log, RFA_ERR_FORMAT, "...", ...). */
 enum rfa_status rfa_fail(const struct rfa_log *log, enum rfa_status status, const char *format, ...)
 #if defined(__GNUC__) || defined(__clang__)
     __attribute__((format(printf, 3, 4)))
@@ -13,11 +13,11 @@ enum rfa_status rfa_fail(const struct rfa_log *log, enum rfa_status status, cons
     ;
 
 /* Forwards a failure of `expr` to the caller. */
-#define RFA_TRY(expr)                                                                                                        \
-    do {                                                                                                                     \
-        enum rfa_status rfa_try_status_ = (expr);                                                                            \
-        if (rfa_try_status_ != RFA_OK)                                                                                       \
-            return rfa_try_status_;                                                                                          \
+#define RFA_TRY(expr)                                                                                                  \
+    do {                                                                                                               \
+        enum rfa_status rfa_try_status_ = (expr);                                                                      \
+        if (rfa_try_status_ != RFA_OK)                                                                                 \
+            return rfa_try_status_;                                                                                    \
     } while (0)
 
 /* A string that is not terminated by a zero byte: a view into somebody else's memory. */

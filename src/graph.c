@@ -19,7 +19,8 @@ static bool equal(struct rfa_shape a, struct rfa_shape b)
 static void demand(struct rfa_build *b, bool ok, const char *what)
 {
     if (!ok)
-        rfa_build_fail(b, RFA_ERR_INTERNAL, "step at '%s': %s does not fit; this is a bug in the model's builder", b->prefix, what);
+        rfa_build_fail(b, RFA_ERR_INTERNAL, "step at '%s': %s does not fit; this is a bug in the model's builder",
+                       b->prefix, what);
 }
 
 /* Notes that the coming or current step reads the float form of x. */
@@ -29,8 +30,10 @@ static void use(struct rfa_build *b, int x)
         b->graph->tensor[x].wanted = true;
 }
 
-/* Appends a step with one float result of `shape` and up to two float inputs. *out gets the result's id; NULL after a failure. */
-static struct rfa_step *append(struct rfa_build *b, int *out, enum rfa_op op, const char *name, int x, int y, struct rfa_shape shape)
+/* Appends a step with one float result of `shape` and up to two float inputs. *out gets the result's id; NULL after a
+ * failure. */
+static struct rfa_step *append(struct rfa_build *b, int *out, enum rfa_op op, const char *name, int x, int y,
+                               struct rfa_shape shape)
 {
     use(b, x);
     use(b, y);
@@ -87,7 +90,8 @@ int rfa_step_patches(struct rfa_build *b, int frames, uint32_t image, uint32_t p
 {
     int out;
     size_t side = image / patch;
-    demand(b, shape.rows == side * side && shape.cols == (size_t)3 * patch * patch && shape.var == RFA_VAR_FRAMES, "patches");
+    demand(b, shape.rows == side * side && shape.cols == (size_t)3 * patch * patch && shape.var == RFA_VAR_FRAMES,
+           "patches");
     struct rfa_step *s = append(b, &out, RFA_OP_PATCHES, "patches", frames, RFA_NONE, shape);
     if (s) {
         s->p.patches.image = image;
@@ -102,7 +106,8 @@ int rfa_step_tokens(struct rfa_build *b, int patches, struct rfa_shape shape)
     int out;
     struct rfa_shape in = rfa_build_shape(b, patches);
     demand(b, shape.rows == in.rows + 1 && shape.cols == in.cols && shape.var == in.var, "tokens");
-    struct rfa_weight cls = rfa_build_table(b, "cls", 1, shape.cols), pos = rfa_build_table(b, "pos", shape.rows, shape.cols);
+    struct rfa_weight cls = rfa_build_table(b, "cls", 1, shape.cols),
+                      pos = rfa_build_table(b, "pos", shape.rows, shape.cols);
     struct rfa_step *s = append(b, &out, RFA_OP_TOKENS, "tokens", patches, RFA_NONE, shape);
     if (s) {
         s->w = cls;
@@ -128,7 +133,8 @@ int rfa_step_zero(struct rfa_build *b, struct rfa_shape shape)
     return out;
 }
 
-int rfa_step_embed(struct rfa_build *b, int ids, struct rfa_weight token, struct rfa_weight position, struct rfa_shape shape)
+int rfa_step_embed(struct rfa_build *b, int ids, struct rfa_weight token, struct rfa_weight position,
+                   struct rfa_shape shape)
 {
     int out;
     demand(b, token.k == shape.cols && position.k == shape.cols && shape.rows == 1, "embedding");
@@ -156,12 +162,13 @@ int rfa_step_norm(struct rfa_build *b, int x, const char *name, float eps, struc
     return out;
 }
 
-int rfa_step_product(struct rfa_build *b, int x, const char *name, struct rfa_weight w, size_t first, enum rfa_act act, int residual,
-                     struct rfa_shape shape)
+int rfa_step_product(struct rfa_build *b, int x, const char *name, struct rfa_weight w, size_t first, enum rfa_act act,
+                     int residual, struct rfa_shape shape)
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
-    demand(b, in.rows == shape.rows && in.var == shape.var && w.n == shape.cols && first + w.k <= in.cols, "matrix product");
+    demand(b, in.rows == shape.rows && in.var == shape.var && w.n == shape.cols && first + w.k <= in.cols,
+           "matrix product");
     demand(b, residual == RFA_NONE || equal(rfa_build_shape(b, residual), shape), "residual");
     bool int8 = w.type == RFA_TYPE_I8;
     demand(b, !int8 || (first == 0 && w.k == in.cols), "int8 input");
@@ -201,7 +208,9 @@ int rfa_step_add(struct rfa_build *b, int x, int y, struct rfa_shape shape)
 int rfa_step_add_table(struct rfa_build *b, int x, struct rfa_weight table, struct rfa_shape shape)
 {
     int out;
-    demand(b, equal(rfa_build_shape(b, x), shape) && table.n == shape.rows && table.k == shape.cols && shape.var == RFA_VAR_ONE,
+    demand(b,
+           equal(rfa_build_shape(b, x), shape) && table.n == shape.rows && table.k == shape.cols &&
+               shape.var == RFA_VAR_ONE,
            "table to add");
     struct rfa_step *s = append(b, &out, RFA_OP_ADD, "add", x, RFA_NONE, shape);
     if (s)
@@ -229,11 +238,13 @@ int rfa_step_mix(struct rfa_build *b, int x, int y, float divisor, struct rfa_sh
     return out;
 }
 
-int rfa_step_mean(struct rfa_build *b, int x, size_t count, enum rfa_var var, size_t step, size_t base, struct rfa_shape shape)
+int rfa_step_mean(struct rfa_build *b, int x, size_t count, enum rfa_var var, size_t step, size_t base,
+                  struct rfa_shape shape)
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
-    demand(b, in.cols == shape.cols && in.var == var && shape.var == RFA_VAR_ONE && count * shape.rows == in.rows, "mean");
+    demand(b, in.cols == shape.cols && in.var == var && shape.var == RFA_VAR_ONE && count * shape.rows == in.rows,
+           "mean");
     struct rfa_step *s = append(b, &out, RFA_OP_MEAN, "mean", x, RFA_NONE, shape);
     if (s) {
         s->p.mean.count = count;
@@ -249,7 +260,8 @@ int rfa_step_mean(struct rfa_build *b, int x, size_t count, enum rfa_var var, si
 static bool int8_attention(const struct rfa_build *b, const struct rfa_attend *a)
 {
     const struct rfa_tensor *k = &b->graph->tensor[a->k];
-    return k->producer != RFA_NONE && b->graph->step[k->producer].w.type == RFA_TYPE_I8 && k->shape.rows >= INT8_KEYS && !a->causal;
+    return k->producer != RFA_NONE && b->graph->step[k->producer].w.type == RFA_TYPE_I8 && k->shape.rows >= INT8_KEYS &&
+           !a->causal;
 }
 
 int rfa_step_attention(struct rfa_build *b, struct rfa_attend a, struct rfa_shape shape)
@@ -259,7 +271,8 @@ int rfa_step_attention(struct rfa_build *b, struct rfa_attend a, struct rfa_shap
     demand(b, a.heads > 0 && shape.cols % a.heads == 0, "number of heads");
     demand(b, q.rows == shape.rows && q.var == shape.var && k.rows == v.rows && k.var == v.var, "attention rows");
     demand(b, k.var == q.var || q.var == RFA_VAR_ONE || k.var == RFA_VAR_ONE, "attention sequences");
-    demand(b, a.q_first + shape.cols <= q.cols && a.k_first + shape.cols <= k.cols && a.v_first + shape.cols <= v.cols, "attention columns");
+    demand(b, a.q_first + shape.cols <= q.cols && a.k_first + shape.cols <= k.cols && a.v_first + shape.cols <= v.cols,
+           "attention columns");
     use(b, a.k);
     struct rfa_step *s = append(b, &out, RFA_OP_ATTENTION, "attention", a.q, a.v, shape);
     if (s) {
@@ -286,8 +299,8 @@ int rfa_step_channels_last(struct rfa_build *b, int pixels, size_t channels, siz
     return out;
 }
 
-struct rfa_map rfa_step_conv(struct rfa_build *b, struct rfa_map x, const char *name, size_t out, size_t kernel, size_t stride, bool relu,
-                             int residual)
+struct rfa_map rfa_step_conv(struct rfa_build *b, struct rfa_map x, const char *name, size_t out, size_t kernel,
+                             size_t stride, bool relu, int residual)
 {
     size_t pad = kernel / 2;
     struct rfa_map y = {0, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1, out};
@@ -347,7 +360,8 @@ int rfa_step_detections(struct rfa_build *b, int logits, int boxes, uint32_t per
 void rfa_step_store(struct rfa_build *b, int x, int clip, size_t tokens, size_t frames)
 {
     struct rfa_shape in = rfa_build_shape(b, x), ring = rfa_build_shape(b, clip);
-    demand(b, in.rows == tokens && in.var == RFA_VAR_FRAMES && ring.rows == tokens * frames && ring.cols == in.cols, "clip");
+    demand(b, in.rows == tokens && in.var == RFA_VAR_FRAMES && ring.rows == tokens * frames && ring.cols == in.cols,
+           "clip");
     use(b, x);
     struct rfa_step *s = rfa_build_add_step(b, RFA_OP_STORE, "store");
     if (s) {
@@ -366,10 +380,13 @@ int rfa_step_unit(struct rfa_build *b, int x, struct rfa_shape shape)
     return out;
 }
 
-int rfa_step_retrieve(struct rfa_build *b, int *margin, int query, int tokens, size_t per_frame, size_t frames, struct rfa_shape shape)
+int rfa_step_retrieve(struct rfa_build *b, int *margin, int query, int tokens, size_t per_frame, size_t frames,
+                      struct rfa_shape shape)
 {
     struct rfa_shape q = rfa_build_shape(b, query), t = rfa_build_shape(b, tokens);
-    demand(b, q.rows == shape.rows && q.var == shape.var && shape.cols == frames && t.rows == per_frame * frames && t.cols == q.cols,
+    demand(b,
+           q.rows == shape.rows && q.var == shape.var && shape.cols == frames && t.rows == per_frame * frames &&
+               t.cols == q.cols,
            "retrieval");
     int index = rfa_build_add_tensor(b, RFA_TENSOR_I32, shape);
     struct rfa_step *s = append(b, margin, RFA_OP_RETRIEVE, "retrieve", query, tokens, shape);
@@ -388,7 +405,9 @@ int rfa_step_gather(struct rfa_build *b, int index, int rows, size_t per_frame, 
 {
     int out;
     struct rfa_shape i = rfa_build_shape(b, index), r = rfa_build_shape(b, rows);
-    demand(b, i.cols == frames && shape.rows == i.rows * frames && shape.var == i.var && r.rows == per_frame * frames && r.cols == shape.cols,
+    demand(b,
+           i.cols == frames && shape.rows == i.rows * frames && shape.var == i.var && r.rows == per_frame * frames &&
+               r.cols == shape.cols,
            "gathered rows");
     struct rfa_step *s = append(b, &out, RFA_OP_GATHER, "gather", index, rows, shape);
     if (s) {
@@ -413,11 +432,13 @@ int rfa_step_conv1d(struct rfa_build *b, int x, const char *name, size_t taps, s
     return out;
 }
 
-int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t rank, size_t states, struct rfa_shape shape)
+int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t rank, size_t states,
+                  struct rfa_shape shape)
 {
     int out;
     demand(b, equal(rfa_build_shape(b, delta), shape) && equal(rfa_build_shape(b, u), shape), "scan's inputs");
-    demand(b, rfa_build_shape(b, dbc).cols == rank + 2 * states && rfa_build_shape(b, xz).cols == 2 * shape.cols, "scan's projections");
+    demand(b, rfa_build_shape(b, dbc).cols == rank + 2 * states && rfa_build_shape(b, xz).cols == 2 * shape.cols,
+           "scan's projections");
     struct rfa_weight a = rfa_build_panels(b, "a", shape.cols, states, false);
     const float *d = rfa_build_vector(b, "d", "", shape.cols);
     use(b, dbc);
@@ -445,11 +466,14 @@ int rfa_step_reshape(struct rfa_build *b, int x, struct rfa_shape shape)
     return out;
 }
 
-int rfa_step_scores(struct rfa_build *b, int x, size_t x_first, int y, size_t y_first, size_t width, float scale, struct rfa_shape shape)
+int rfa_step_scores(struct rfa_build *b, int x, size_t x_first, int y, size_t y_first, size_t width, float scale,
+                    struct rfa_shape shape)
 {
     int out;
     struct rfa_shape sx = rfa_build_shape(b, x), sy = rfa_build_shape(b, y);
-    demand(b, sx.rows == shape.rows && sy.rows == shape.cols && x_first + width <= sx.cols && y_first + width <= sy.cols, "scores");
+    demand(b,
+           sx.rows == shape.rows && sy.rows == shape.cols && x_first + width <= sx.cols && y_first + width <= sy.cols,
+           "scores");
     struct rfa_step *s = append(b, &out, RFA_OP_SCORES, "scores", x, y, shape);
     if (s) {
         s->p.scores.a_first = x_first;

@@ -1,4 +1,5 @@
-/* Opening a model: map, parse, configure, build the graph, index the vocabulary. The only part of the library that allocates. */
+/* Opening a model: map, parse, configure, build the graph, index the vocabulary. The only part of the library that
+ * allocates. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,17 +77,19 @@ static void describe(struct rfa_model *m)
             info->parameters += t->bytes / rfa_type_bytes(t->type);
     }
     info->weights = bytes[RFA_TYPE_I8] > bytes[RFA_TYPE_F16] && bytes[RFA_TYPE_I8] > bytes[RFA_TYPE_F32] / 4 ? "int8"
-                    : bytes[RFA_TYPE_F16] > bytes[RFA_TYPE_F32] / 2                                        ? "float16"
-                                                                                                           : "float32";
+                    : bytes[RFA_TYPE_F16] > bytes[RFA_TYPE_F32] / 2                                          ? "float16"
+                                                                    : "float32";
 }
 
-static enum rfa_status load(struct rfa_model *m, const void *file, size_t bytes, const char *name, const struct rfa_log *log)
+static enum rfa_status load(struct rfa_model *m, const void *file, size_t bytes, const char *name,
+                            const struct rfa_log *log)
 {
     size_t table_bytes;
     RFA_TRY(rfa_gguf_table_bytes(&table_bytes, file, bytes, name, log));
     m->table = rfa_alloc(table_bytes);
     if (!m->table)
-        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory for its table of %zu bytes; close other programs", name, table_bytes);
+        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory for its table of %zu bytes; close other programs", name,
+                        table_bytes);
     RFA_TRY(rfa_gguf_parse(&m->gguf, m->table, table_bytes, file, bytes, name, log));
     RFA_TRY(rfa_config_read(&m->config, &m->gguf, name, log));
     RFA_TRY(build(m, name, log));
@@ -101,7 +104,8 @@ enum rfa_status rfa_model_open_memory(rfa_model **out, const void *file, size_t 
         return rfa_fail(log, RFA_ERR_ARG, "rfa_model_open_memory: out is NULL; pass the address of a pointer");
     *out = NULL;
     if (!file || (uintptr_t)file % 64 != 0)
-        return rfa_fail(log, RFA_ERR_ARG, "rfa_model_open_memory: the file is NULL or not aligned to 64 bytes; move it");
+        return rfa_fail(log, RFA_ERR_ARG,
+                        "rfa_model_open_memory: the file is NULL or not aligned to 64 bytes; move it");
     rfa_model *m = rfa_alloc(sizeof *m);
     if (!m)
         return rfa_fail(log, RFA_ERR_NOMEM, "no memory for a model; close other programs");

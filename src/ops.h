@@ -20,10 +20,11 @@ size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *st
 void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step);
 double rfa_linear_macs(const struct rfa_session *s, const struct rfa_step *step);
 
-/* A float product with any float weight type: rows of dst = act(a w^T + bias) + residual; F16 weights pass through `scratch`
- * of rfa_float_product_scratch bytes. */
+/* A float product with any float weight type: rows of dst = act(a w^T + bias) + residual; F16 weights pass through
+ * `scratch` of rfa_float_product_scratch bytes. */
 size_t rfa_float_product_scratch(const struct rfa_weight *w);
-void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, struct rfa_gemm_f32_args args, void *scratch);
+void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, struct rfa_gemm_f32_args args,
+                       void *scratch);
 
 /* ops_conv.c */
 size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step);

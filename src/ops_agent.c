@@ -5,7 +5,8 @@
 
 void rfa_reshape_run(const struct rfa_session *s, const struct rfa_step *step)
 {
-    memcpy(rfa_data(s, step->out[0]), rfa_data(s, step->in[0]), rfa_rows(s, step->in[0]) * rfa_cols(s, step->in[0]) * sizeof(float));
+    memcpy(rfa_data(s, step->out[0]), rfa_data(s, step->in[0]),
+           rfa_rows(s, step->in[0]) * rfa_cols(s, step->in[0]) * sizeof(float));
 }
 
 void rfa_scores_run(const struct rfa_session *s, const struct rfa_step *step)

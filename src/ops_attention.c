@@ -1,14 +1,14 @@
 /* Softmax attention, a task per sequence, head and block of query rows (float) or per sequence and head (int8).
  *
- * int8 form (quant/README.md section 5): queries and keys are quantised row by row, values column by column; the softmax numerators become
- * whole numbers of 14 bits, multiplied in two parts of int8 (one part alone would make half of a block's error), and the row is divided by
- * their sum. */
+ * int8 form (quant/README.md section 5): queries and keys are quantised row by row, values column by column; the
+ * softmax numerators become whole numbers of 14 bits, multiplied in two parts of int8 (one part alone would make half
+ * of a block's error), and the row is divided by their sum. */
 #include "ops.h"
 
 #include "quant.h"
 
-/* Query rows of a task (float), and of a block whose scores are held at once (int8: a large one, since every product call prepares its
- * second operand anew). */
+/* Query rows of a task (float), and of a block whose scores are held at once (int8: a large one, since every product
+ * call prepares its second operand anew). */
 enum { QUERY_ROWS = 64, INT8_ROWS = 320, ROWS_AHEAD = 8 };
 
 struct attention {
@@ -42,7 +42,8 @@ struct operand {
 };
 
 /* Head `head` of sequence `sequence` in tensor `id`; a tensor that is not per frame serves every sequence. */
-static struct operand operand(const struct attention *a, int id, size_t sequence, size_t rows, size_t first, size_t head)
+static struct operand operand(const struct attention *a, int id, size_t sequence, size_t rows, size_t first,
+                              size_t head)
 {
     size_t stride = rfa_cols(a->s, id);
     size_t row = rfa_tensor(a->s, id)->shape.var == RFA_VAR_FRAMES ? sequence * rows : 0;
@@ -88,12 +89,12 @@ static void float_task(void *context, size_t task, int thread)
 
 /* What one int8 task holds, laid out one after another in its scratch. */
 struct int8_head {
-    int8_t *k, *v;             /* panels: keys x dim, dim x keys */
+    int8_t *k, *v; /* panels: keys x dim, dim x keys */
     float *k_scale, *v_scale;
     int32_t *k_sum, *v_sum;
-    int8_t *q, *high, *low;    /* a block of queries [rows][dim], of numerators [rows][keys] in two parts */
+    int8_t *q, *high, *low; /* a block of queries [rows][dim], of numerators [rows][keys] in two parts */
     float *q_scale, *high_scale, *low_scale;
-    float *scores;             /* [rows][keys padded to 16] */
+    float *scores; /* [rows][keys padded to 16] */
     void *gemm;
 };
 
@@ -153,18 +154,39 @@ static void int8_block(const struct attention *a, const struct int8_head *h, str
             fetch_row(q.data + (i + ROWS_AHEAD) * q.stride, d);
         h->q_scale[i] = k->quantize_row(h->q + i * rfa_row_bytes(d), q.data + i * q.stride, d, k->gemm_s8->a_xor);
     }
-    struct rfa_gemm_s8_args scores = {.dst = h->scores, .dst_stride = score_stride, .a = h->q, .a_stride = rfa_row_bytes(d),
-                                      .a_scale = h->q_scale, .a_scale_step = 1, .w = h->k, .w_scale = h->k_scale, .w_sum = h->k_sum,
-                                      .m = rows, .n = n, .k = d, .scratch = h->gemm};
+    struct rfa_gemm_s8_args scores = {.dst = h->scores,
+                                      .dst_stride = score_stride,
+                                      .a = h->q,
+                                      .a_stride = rfa_row_bytes(d),
+                                      .a_scale = h->q_scale,
+                                      .a_scale_step = 1,
+                                      .w = h->k,
+                                      .w_scale = h->k_scale,
+                                      .w_sum = h->k_sum,
+                                      .m = rows,
+                                      .n = n,
+                                      .k = d,
+                                      .scratch = h->gemm};
     k->gemm_s8->run(&scores);
     for (size_t i = 0; i < rows; i++) {
-        float sum = k->softmax_s8(h->high + i * p_stride, h->low + i * p_stride, h->scores + i * score_stride, n, a->scale, k->gemm_s8->a_xor);
+        float sum = k->softmax_s8(h->high + i * p_stride, h->low + i * p_stride, h->scores + i * score_stride, n,
+                                  a->scale, k->gemm_s8->a_xor);
         h->low_scale[i] = 1.0f / sum; /* a row with NaN has sum 0: 0 * infinity makes its result NaN */
         h->high_scale[i] = 128.0f * h->low_scale[i];
     }
-    struct rfa_gemm_s8_args values = {.dst = dst, .dst_stride = rfa_cols(a->s, a->step->out[0]), .a = h->high, .a_stride = p_stride,
-                                      .a_scale = h->high_scale, .a_scale_step = 1, .w = h->v, .w_scale = h->v_scale, .w_sum = h->v_sum,
-                                      .m = rows, .n = d, .k = n, .scratch = h->gemm};
+    struct rfa_gemm_s8_args values = {.dst = dst,
+                                      .dst_stride = rfa_cols(a->s, a->step->out[0]),
+                                      .a = h->high,
+                                      .a_stride = p_stride,
+                                      .a_scale = h->high_scale,
+                                      .a_scale_step = 1,
+                                      .w = h->v,
+                                      .w_scale = h->v_scale,
+                                      .w_sum = h->v_sum,
+                                      .m = rows,
+                                      .n = d,
+                                      .k = n,
+                                      .scratch = h->gemm};
     k->gemm_s8->run(&values);
     values.a = h->low;
     values.a_scale = h->low_scale;
@@ -189,7 +211,8 @@ static void int8_task(void *context, size_t task, int thread)
     float *dst = result(a, sequence, head);
     for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
         size_t rows = a->rows - i < INT8_ROWS ? a->rows - i : INT8_ROWS;
-        int8_block(a, &h, (struct operand){q.data + i * q.stride, q.stride}, dst + i * rfa_cols(a->s, step->out[0]), rows);
+        int8_block(a, &h, (struct operand){q.data + i * q.stride, q.stride}, dst + i * rfa_cols(a->s, step->out[0]),
+                   rows);
     }
 }
 
@@ -199,7 +222,8 @@ size_t rfa_attention_step_scratch(const struct rfa_session *s, const struct rfa_
 {
     struct attention a = describe(s, step, s->max_rows);
     struct int8_head h;
-    return step->p.attention.int8 ? layout(&a, &h, (unsigned char *)&h) /* only measured, never written */ : rfa_attention_scratch(a.keys);
+    return step->p.attention.int8 ? layout(&a, &h, (unsigned char *)&h) /* only measured, never written */
+                                  : rfa_attention_scratch(a.keys);
 }
 
 void rfa_attention_run(const struct rfa_session *s, const struct rfa_step *step)

@@ -1,5 +1,5 @@
-/* Convolutions as matrix products: a block of output pixels gathers its windows into rows (implicit im2col, one block at a time) and
- * multiplies them with [out, kh*kw*in] weights. Maps are [h*w][channels]. */
+/* Convolutions as matrix products: a block of output pixels gathers its windows into rows (implicit im2col, one block
+ * at a time) and multiplies them with [out, kh*kw*in] weights. Maps are [h*w][channels]. */
 #include "ops.h"
 
 #include <string.h>
@@ -22,11 +22,14 @@ struct conv {
 static bool gather_inside(const struct conv *c, unsigned char *dst, size_t top, size_t left)
 {
     const struct rfa_step *step = c->step;
-    size_t kernel = step->p.conv.kernel, pad = step->p.conv.pad, width = step->p.conv.width, run = kernel * c->in_stride;
-    bool inside = top >= pad && left >= pad && top - pad + kernel <= step->p.conv.height && left - pad + kernel <= width;
+    size_t kernel = step->p.conv.kernel, pad = step->p.conv.pad, width = step->p.conv.width,
+           run = kernel * c->in_stride;
+    bool inside =
+        top >= pad && left >= pad && top - pad + kernel <= step->p.conv.height && left - pad + kernel <= width;
     if (!inside || c->in_stride != step->p.conv.channels * c->element)
         return false;
-    const unsigned char *src = (const unsigned char *)rfa_data(c->s, step->in[0]) + ((top - pad) * width + left - pad) * c->in_stride;
+    const unsigned char *src =
+        (const unsigned char *)rfa_data(c->s, step->in[0]) + ((top - pad) * width + left - pad) * c->in_stride;
     for (size_t i = 0; i < kernel; i++)
         memcpy(dst + i * run, src + i * width * c->in_stride, run);
     return true;
@@ -37,7 +40,8 @@ static void gather_window(const struct conv *c, unsigned char *dst, size_t pixel
 {
     const struct rfa_step *step = c->step;
     size_t run = step->p.conv.channels * c->element, width = step->p.conv.width;
-    size_t top = pixel / step->p.conv.out_width * step->p.conv.stride, left = pixel % step->p.conv.out_width * step->p.conv.stride;
+    size_t top = pixel / step->p.conv.out_width * step->p.conv.stride,
+           left = pixel % step->p.conv.out_width * step->p.conv.stride;
     const unsigned char *map = rfa_data(c->s, step->in[0]);
     if (gather_inside(c, dst, top, left))
         return;
@@ -78,14 +82,36 @@ static void conv_task(void *context, size_t task, int thread)
     residual = residual ? residual + first * w->n : NULL;
     enum rfa_act act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE;
     if (w->type == RFA_TYPE_I8) {
-        struct rfa_gemm_s8_args args = {.dst = dst, .dst_stride = w->n, .a = a, .a_stride = c->row_stride, .a_scale = rfa_scales(c->s, step->in[0]),
-                                        .a_scale_step = 0, .w = w->data, .w_scale = w->scale, .w_sum = w->sum, .bias = w->bias,
-                                        .residual = residual, .residual_stride = w->n, .m = count, .n = w->n, .k = w->k, .act = act,
+        struct rfa_gemm_s8_args args = {.dst = dst,
+                                        .dst_stride = w->n,
+                                        .a = a,
+                                        .a_stride = c->row_stride,
+                                        .a_scale = rfa_scales(c->s, step->in[0]),
+                                        .a_scale_step = 0,
+                                        .w = w->data,
+                                        .w_scale = w->scale,
+                                        .w_sum = w->sum,
+                                        .bias = w->bias,
+                                        .residual = residual,
+                                        .residual_stride = w->n,
+                                        .m = count,
+                                        .n = w->n,
+                                        .k = w->k,
+                                        .act = act,
                                         .scratch = rest};
         k->gemm_s8->run(&args);
     } else {
-        struct rfa_gemm_f32_args args = {.dst = dst, .dst_stride = w->n, .a = a, .a_stride = c->row_stride / sizeof(float), .w = w->data,
-                                         .bias = w->bias, .residual = residual, .residual_stride = w->n, .m = count, .n = w->n, .k = w->k,
+        struct rfa_gemm_f32_args args = {.dst = dst,
+                                         .dst_stride = w->n,
+                                         .a = a,
+                                         .a_stride = c->row_stride / sizeof(float),
+                                         .w = w->data,
+                                         .bias = w->bias,
+                                         .residual = residual,
+                                         .residual_stride = w->n,
+                                         .m = count,
+                                         .n = w->n,
+                                         .k = w->k,
                                          .act = act};
         rfa_float_product(k, w, args, rest);
     }

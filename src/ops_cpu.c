@@ -14,7 +14,8 @@ struct row_task {
     size_t rows, cols;
 };
 
-static void over_rows(const struct rfa_session *s, const struct rfa_step *step, size_t rows, size_t cols, rfa_task_fn *fn)
+static void over_rows(const struct rfa_session *s, const struct rfa_step *step, size_t rows, size_t cols,
+                      rfa_task_fn *fn)
 {
     struct row_task t = {s, step, rows, cols};
     rfa_parallel_for(&s->team, (rows + ROWS_A_TASK - 1) / ROWS_A_TASK, fn, &t);
@@ -180,8 +181,9 @@ static void quantize_task(void *context, size_t task, int thread)
         quantize_into(t, t->step->out[0], x + i * t->cols, i);
 }
 
-/* Feature maps have one scale: first the largest magnitude of all (a maximum of integers: the same in any order), then the values. A map
- * without padding between its pixels is cut into pieces of whole lines; the others go pixel by pixel. */
+/* Feature maps have one scale: first the largest magnitude of all (a maximum of integers: the same in any order), then
+ * the values. A map without padding between its pixels is cut into pieces of whole lines; the others go pixel by pixel.
+ */
 struct map_task {
     const struct rfa_session *s;
     const struct rfa_step *step;
@@ -225,7 +227,8 @@ static void scaled_task(void *context, size_t task, int thread)
     (void)thread;
     for (size_t i = task * ROWS_A_TASK; i < m->pieces && i < (task + 1) * ROWS_A_TASK; i++) {
         size_t left = m->values - i * m->piece;
-        k->quantize_scaled(q + i * m->stride, x + i * m->piece, left < m->piece ? left : m->piece, m->multiplier, k->gemm_s8->a_xor);
+        k->quantize_scaled(q + i * m->stride, x + i * m->piece, left < m->piece ? left : m->piece, m->multiplier,
+                           k->gemm_s8->a_xor);
     }
 }
 
@@ -279,7 +282,8 @@ static void mean_task(void *context, size_t r, int thread)
     size_t count = step->p.mean.count * t->s->rows[step->p.mean.var];
     const float *x = (const float *)rfa_data(t->s, step->in[0]) + r * step->p.mean.base * t->cols;
     (void)thread;
-    t->s->kernels.mean_f32((float *)rfa_data(t->s, step->out[0]) + r * t->cols, x, step->p.mean.step * t->cols, count, t->cols);
+    t->s->kernels.mean_f32((float *)rfa_data(t->s, step->out[0]) + r * t->cols, x, step->p.mean.step * t->cols, count,
+                           t->cols);
 }
 
 static void run_mean(const struct rfa_session *s, const struct rfa_step *step)

@@ -20,8 +20,8 @@ static size_t argmax(const float *x, size_t n)
     return best;
 }
 
-/* token = W b + (W' person_word + bias), b = corners of the box with width and height exchanged, as the reference has them; zeros for
- * everything that is not a person. The constant in brackets is the file's bias. */
+/* token = W b + (W' person_word + bias), b = corners of the box with width and height exchanged, as the reference has
+ * them; zeros for everything that is not a person. The constant in brackets is the file's bias. */
 static void detections_task(void *context, size_t i, int thread)
 {
     const struct head_task *t = context;
@@ -37,8 +37,16 @@ static void detections_task(void *context, size_t i, int thread)
     }
     float half_w = box[3] * 0.5f, half_h = box[2] * 0.5f;
     const float corners[4] = {box[0] - half_w, box[1] - half_h, box[0] + half_w, box[1] + half_h};
-    struct rfa_gemm_f32_args args = {.dst = token, .dst_stride = d, .a = corners, .a_stride = 4, .w = step->w.data, .w_stride = 4,
-                                     .bias = step->w.bias, .m = 1, .n = d, .k = 4};
+    struct rfa_gemm_f32_args args = {.dst = token,
+                                     .dst_stride = d,
+                                     .a = corners,
+                                     .a_stride = 4,
+                                     .w = step->w.data,
+                                     .w_stride = 4,
+                                     .bias = step->w.bias,
+                                     .m = 1,
+                                     .n = d,
+                                     .k = 4};
     t->s->kernels.gemm_f32(&args);
 }
 

@@ -1,4 +1,5 @@
-/* Matrix products: how a step's rows and outputs are split into tasks. Every split gives the same bits; only speed depends on it. */
+/* Matrix products: how a step's rows and outputs are split into tasks. Every split gives the same bits; only speed
+ * depends on it. */
 #include "ops.h"
 
 #include "backend_blas.h"
@@ -32,7 +33,8 @@ size_t rfa_float_product_scratch(const struct rfa_weight *w)
     return w->type == RFA_TYPE_F16 ? FLOAT_OUTPUTS * w->k * sizeof(float) : 0;
 }
 
-void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, struct rfa_gemm_f32_args args, void *scratch)
+void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, struct rfa_gemm_f32_args args,
+                       void *scratch)
 {
     args.w_stride = w->k;
     if (w->type == RFA_TYPE_F32) {
@@ -145,7 +147,8 @@ static void run_blas(const struct product *p)
             rfa_parallel_for(&p->s->team, c.count, widen_task, &c);
             rows = c.wide;
         }
-        rfa_blas_product((float *)rfa_data(p->s, p->step->out[0]) + c.first, p->outputs, a, stride, rows, w->k, p->rows, c.count, w->k);
+        rfa_blas_product((float *)rfa_data(p->s, p->step->out[0]) + c.first, p->outputs, a, stride, rows, w->k, p->rows,
+                         c.count, w->k);
         rfa_parallel_for(&p->s->team, p->rows, finish_task, &c);
     }
 }

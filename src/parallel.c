@@ -1,4 +1,5 @@
-/* Plain `parallel` regions and a counter of our own: worksharing constructs allocate in some runtimes (LLVM's of Debian 12 among them). */
+/* Plain `parallel` regions and a counter of our own: worksharing constructs allocate in some runtimes (LLVM's of Debian
+ * 12 among them). */
 #include "parallel.h"
 
 #include <stdatomic.h>

@@ -5,7 +5,8 @@ static bool alive_together(const struct rfa_block *a, const struct rfa_block *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* Larger first; among equals the longer life, then the earlier block, so that the order is total and the plan reproducible. */
+/* Larger first; among equals the longer life, then the earlier block, so that the order is total and the plan
+ * reproducible. */
 static bool before(const struct rfa_block *block, int i, int j)
 {
     const struct rfa_block *a = &block[i], *b = &block[j];
@@ -47,9 +48,10 @@ static void sort_by_size(const struct rfa_block *block, int *order, int count)
     }
 }
 
-/* The placed blocks alive together with `b`, chained by offset through `next`: `placed` is sorted by offset. Returns the offset of the
- * smallest gap between them that holds b, or their highest end. */
-static size_t smallest_gap(const struct rfa_block *block, const int *placed, int placed_count, const struct rfa_block *b)
+/* The placed blocks alive together with `b`, chained by offset through `next`: `placed` is sorted by offset. Returns
+ * the offset of the smallest gap between them that holds b, or their highest end. */
+static size_t smallest_gap(const struct rfa_block *block, const int *placed, int placed_count,
+                           const struct rfa_block *b)
 {
     size_t end = 0, best = 0, best_bytes = 0;
     bool found = false;
@@ -112,7 +114,8 @@ bool rfa_plan_overlaps(const struct rfa_block *block, int count)
     for (int i = 0; i < count; i++)
         for (int j = i + 1; j < count; j++) {
             const struct rfa_block *a = &block[i], *b = &block[j];
-            if (a->bytes && b->bytes && alive_together(a, b) && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes)
+            if (a->bytes && b->bytes && alive_together(a, b) && a->offset < b->offset + b->bytes &&
+                b->offset < a->offset + a->bytes)
                 return true;
         }
     return false;

@@ -1,22 +1,22 @@
 /* refatom: what is this person doing, and where?
  *
- * Runs the RefAtomNet++ model (and its predecessor RefAtomNet) on a CPU from one model file. One clip of video frames and one
- * caption that singles out a person go in; 80 action scores and one box come out.
+ * Runs the RefAtomNet++ model (and its predecessor RefAtomNet) on a CPU from one model file. One clip of video frames
+ * and one caption that singles out a person go in; 80 action scores and one box come out.
  *
  *     rfa_model_open        map a model file; the model is immutable and may be shared by any number of threads
  *     rfa_session_bytes     how much memory a session needs, to the byte
  *     rfa_session_init      bind a session to that memory; after this nothing is allocated, opened or created
  *     rfa_encode_frames     VISION  8 RGB frames -> visual tokens       any of the three may be repeated alone:
  *     rfa_encode_scene      SCENE   key frame -> person tokens          a second caption needs only rfa_encode_caption,
- *     rfa_encode_caption    TEXT    caption -> sentence and keywords    a new live frame only rfa_encode_frames with one frame
- *     rfa_answer            ANSWER  -> logits, probabilities, box
+ *     rfa_encode_caption    TEXT    caption -> sentence and keywords    a new live frame only rfa_encode_frames with
+ * one frame rfa_answer            ANSWER  -> logits, probabilities, box
  *
- * Errors: every function that can fail returns enum rfa_status and, through rfa_options.log, one message that names the thing, the
- * reason and the remedy (a NULL session, in which the log is, has none). The library never prints, never exits and reads no environment
- * variable.
+ * Errors: every function that can fail returns enum rfa_status and, through rfa_options.log, one message that names the
+ * thing, the reason and the remedy (a NULL session, in which the log is, has none). The library never prints, never
+ * exits and reads no environment variable.
  *
- * Threads: a session belongs to the thread that initialised it (rfa_session_attach moves it). Different sessions on one model may
- * run at the same time on different threads.
+ * Threads: a session belongs to the thread that initialised it (rfa_session_attach moves it). Different sessions on one
+ * model may run at the same time on different threads.
  */
 #ifndef REFATOM_H
 #define REFATOM_H
@@ -79,8 +79,9 @@ struct rfa_image {
 
 enum rfa_element { RFA_ELEMENT_F32, RFA_ELEMENT_I32 };
 
-/* One intermediate tensor, or the part of it that one call computed: rows first ... first+count-1 along dimension 0 of dim.
- * `data` holds count * dim[1] * ... values; with repeat > 1 (count is then 1) the whole tensor is `repeat` times these rows. */
+/* One intermediate tensor, or the part of it that one call computed: rows first ... first+count-1 along dimension 0 of
+ * dim. `data` holds count * dim[1] * ... values; with repeat > 1 (count is then 1) the whole tensor is `repeat` times
+ * these rows. */
 struct rfa_trace {
     const char *name;
     enum rfa_element element;
@@ -90,26 +91,28 @@ struct rfa_trace {
     const void *data; /* valid during the call */
 };
 
-/* Plain data; start from rfa_options_default(). The same options must be given to rfa_session_bytes and rfa_session_init. */
+/* Plain data; start from rfa_options_default(). The same options must be given to rfa_session_bytes and
+ * rfa_session_init. */
 struct rfa_options {
-    size_t sizeof_options;   /* sizeof(struct rfa_options): set by rfa_options_default, checked by every call */
-    int threads;             /* team size, 1 ... 256; default 1 */
-    uint32_t cpu_mask;       /* which CPU bundles may be used; default all. rfa_cpu_mask() makes it from a tier's name */
-    uint32_t frame_group;    /* frames that pass through VISION together: more is faster and needs more memory; default 2 */
-    int max_image_side;      /* largest width or height of an rfa_image; default 4096 */
-    size_t max_caption;      /* longest caption in bytes; default 4096 */
-    bool low_memory;         /* give the weights of every step back to the system when it is done: the model may be larger than the
-                                memory, at the price of reading it again; default false */
-    bool blas;               /* float models only: large products by OpenBLAS, outside the bit-exactness promise; default false */
-    struct rfa_log log;      /* default: none */
+    size_t sizeof_options; /* sizeof(struct rfa_options): set by rfa_options_default, checked by every call */
+    int threads;           /* team size, 1 ... 256; default 1 */
+    uint32_t cpu_mask;     /* which CPU bundles may be used; default all. rfa_cpu_mask() makes it from a tier's name */
+    uint32_t
+        frame_group;    /* frames that pass through VISION together: more is faster and needs more memory; default 2 */
+    int max_image_side; /* largest width or height of an rfa_image; default 4096 */
+    size_t max_caption; /* longest caption in bytes; default 4096 */
+    bool low_memory; /* give the weights of every step back to the system when it is done: the model may be larger than
+                        the memory, at the price of reading it again; default false */
+    bool blas; /* float models only: large products by OpenBLAS, outside the bit-exactness promise; default false */
+    struct rfa_log log;                                        /* default: none */
     void (*trace)(void *user, const struct rfa_trace *tensor); /* called for every named intermediate; default NULL */
     void *trace_user;
 };
 
 RFA_API void rfa_options_default(struct rfa_options *options);
 
-/* The cpu_mask that allows a tier and everything below it: "c", "avx2", "avx512", "avx512vnni", "amx", "neon", "dotprod", "i8mm", "auto".
- * RFA_ERR_ARG for any other word. */
+/* The cpu_mask that allows a tier and everything below it: "c", "avx2", "avx512", "avx512vnni", "amx", "neon",
+ * "dotprod", "i8mm", "auto". RFA_ERR_ARG for any other word. */
 RFA_API RFA_CHECKED enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tier);
 
 /* The fastest tier this machine offers under the mask, as one of the words above. Static storage. */
@@ -122,31 +125,33 @@ typedef struct rfa_session rfa_session;
 
 /* Sizes a caller needs. */
 struct rfa_model_info {
-    const char *variant;     /* "refatomnet++" or "refatomnet" */
-    const char *weights;     /* "float32", "float16" or "int8": the type of most matrix values */
-    uint32_t frames;         /* frames of a clip */
-    uint32_t actions;        /* classes */
-    uint32_t image_size;     /* frames become [3, image_size, image_size] */
+    const char *variant; /* "refatomnet++" or "refatomnet" */
+    const char *weights; /* "float32", "float16" or "int8": the type of most matrix values */
+    uint32_t frames;     /* frames of a clip */
+    uint32_t actions;    /* classes */
+    uint32_t image_size; /* frames become [3, image_size, image_size] */
     uint32_t key_height, key_width;
-    uint32_t queries;        /* detections */
-    uint32_t visual_tokens;  /* a frame */
+    uint32_t queries;                       /* detections */
+    uint32_t visual_tokens;                 /* a frame */
     uint32_t sentence_limit, keyword_limit; /* tokens */
     size_t tensors, parameters, weight_bytes, file_bytes;
-    int sampling;            /* enum rfa_sampling of the profile: 0 spread, 1 first, 2 demo, 3 still */
+    int sampling; /* enum rfa_sampling of the profile: 0 spread, 1 first, 2 demo, 3 still */
 };
 
-/* Maps `path` read-only, checks all of it and builds the graph. On success *out owns the mapping; close with rfa_model_close. On failure
- * *out is NULL. Errors: IO (cannot open or map), FORMAT (not a model, damaged, a key missing), SHAPE (a tensor missing or misshapen). */
+/* Maps `path` read-only, checks all of it and builds the graph. On success *out owns the mapping; close with
+ * rfa_model_close. On failure *out is NULL. Errors: IO (cannot open or map), FORMAT (not a model, damaged, a key
+ * missing), SHAPE (a tensor missing or misshapen). */
 RFA_API RFA_CHECKED enum rfa_status rfa_model_open(rfa_model **out, const char *path, const struct rfa_log *log);
 
 /* The same for a file already in memory, which must be aligned to 64 bytes, stay unchanged and outlive the model. */
-RFA_API RFA_CHECKED enum rfa_status rfa_model_open_memory(rfa_model **out, const void *file, size_t bytes, const struct rfa_log *log);
+RFA_API RFA_CHECKED enum rfa_status rfa_model_open_memory(rfa_model **out, const void *file, size_t bytes,
+                                                          const struct rfa_log *log);
 
 /* Starts to read all weights from the disk and returns at once: a hint, without effect on a model in memory. */
 RFA_API void rfa_model_prefetch(const rfa_model *model);
 
-/* Reads all weights and keeps them in memory until the model is closed. RFA_ERR_NOMEM: over the limit of locked memory (ulimit -l) or more
- * than the machine has. */
+/* Reads all weights and keeps them in memory until the model is closed. RFA_ERR_NOMEM: over the limit of locked memory
+ * (ulimit -l) or more than the machine has. */
 RFA_API RFA_CHECKED enum rfa_status rfa_model_lock(const rfa_model *model, const struct rfa_log *log);
 
 /* Frees the model and sets *model to NULL. No session may be using it. NULL and pointer to NULL are fine. */
@@ -154,21 +159,25 @@ RFA_API void rfa_model_close(rfa_model **model);
 
 RFA_API void rfa_model_get_info(struct rfa_model_info *info, const rfa_model *model);
 
-/* Name of class i, not terminated by a zero byte: *length gets its length. NULL when i is out of range. Lives as long as the model. */
+/* Name of class i, not terminated by a zero byte: *length gets its length. NULL when i is out of range. Lives as long
+ * as the model. */
 RFA_API const char *rfa_model_label(size_t *length, const rfa_model *model, uint32_t i);
 
 /* ------------------------------------------------------------------ session */
 
 /* The exact number of bytes rfa_session_init needs for these options. */
-RFA_API RFA_CHECKED enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const struct rfa_options *options);
+RFA_API RFA_CHECKED enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model,
+                                                      const struct rfa_options *options);
 
-/* Binds a session to `memory` (aligned to 64 bytes, at least rfa_session_bytes; the caller keeps owning it and frees it after
- * rfa_session_end) and creates the thread team. One byte less: RFA_ERR_NOMEM, with the number needed in the message. */
-RFA_API RFA_CHECKED enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, const struct rfa_options *options,
-                                                     void *memory, size_t bytes);
+/* Binds a session to `memory` (aligned to 64 bytes, at least rfa_session_bytes; the caller keeps owning it and frees it
+ * after rfa_session_end) and creates the thread team. One byte less: RFA_ERR_NOMEM, with the number needed in the
+ * message. */
+RFA_API RFA_CHECKED enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model,
+                                                     const struct rfa_options *options, void *memory, size_t bytes);
 
 /* rfa_session_init on memory of its own, freed by rfa_session_end. */
-RFA_API RFA_CHECKED enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model, const struct rfa_options *options);
+RFA_API RFA_CHECKED enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model,
+                                                       const struct rfa_options *options);
 
 /* Moves the session to the calling thread: the one call after init that may allocate (the team's threads). */
 RFA_API RFA_CHECKED enum rfa_status rfa_session_attach(rfa_session *session);
@@ -176,9 +185,10 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_attach(rfa_session *session);
 /* Ends the session and sets *session to NULL. NULL and pointer to NULL are fine. */
 RFA_API void rfa_session_end(rfa_session **session);
 
-/* VISION for `count` frames into slots first ... first+count-1 of the clip's ring; slot order is time order. image[i] with rgb NULL is a
- * missing frame (all-zero pixels). */
-RFA_API RFA_CHECKED enum rfa_status rfa_encode_frames(rfa_session *session, uint32_t first, const struct rfa_image *image, uint32_t count);
+/* VISION for `count` frames into slots first ... first+count-1 of the clip's ring; slot order is time order. image[i]
+ * with rgb NULL is a missing frame (all-zero pixels). */
+RFA_API RFA_CHECKED enum rfa_status rfa_encode_frames(rfa_session *session, uint32_t first,
+                                                      const struct rfa_image *image, uint32_t count);
 
 /* Live streams: drops the oldest frame, moves the others one slot down and encodes `image` into the last slot. */
 RFA_API RFA_CHECKED enum rfa_status rfa_push_frame(rfa_session *session, const struct rfa_image *image);
@@ -189,9 +199,10 @@ RFA_API RFA_CHECKED enum rfa_status rfa_encode_scene(rfa_session *session, const
 /* TEXT: caption in UTF-8, `length` bytes. */
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_caption(rfa_session *session, const char *caption, size_t length);
 
-/* The same three from prepared inputs: normalised planar float pixels [count][3][image_size][image_size] and [3][key_height][key_width],
- * token ids with [CLS] and [SEP]. */
-RFA_API RFA_CHECKED enum rfa_status rfa_encode_frame_pixels(rfa_session *session, uint32_t first, const float *pixels, uint32_t count);
+/* The same three from prepared inputs: normalised planar float pixels [count][3][image_size][image_size] and
+ * [3][key_height][key_width], token ids with [CLS] and [SEP]. */
+RFA_API RFA_CHECKED enum rfa_status rfa_encode_frame_pixels(rfa_session *session, uint32_t first, const float *pixels,
+                                                            uint32_t count);
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_scene_pixels(rfa_session *session, const float *pixels);
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_ids(rfa_session *session, const int32_t *sentence, size_t sentence_count,
                                                    const int32_t *keywords, size_t keyword_count);
@@ -202,10 +213,11 @@ struct rfa_result {
     const float *logits;        /* [actions] */
     const float *probabilities; /* [actions], sigmoid of the logits: several actions may hold at once */
     float box[4];               /* x1, y1, x2, y2 as shares of width and height, as the model gives them */
-    /* Which visual token each keyword and each detection chose in each frame, and by how much; NULL where the variant has none. */
+    /* Which visual token each keyword and each detection chose in each frame, and by how much; NULL where the variant
+     * has none. */
     uint32_t keywords, detections, frames;
-    const int32_t *keyword_index, *box_index;  /* [keywords][frames], [detections][frames] */
-    const float *keyword_margin, *box_margin;  /* cosine of the best minus the second best */
+    const int32_t *keyword_index, *box_index; /* [keywords][frames], [detections][frames] */
+    const float *keyword_margin, *box_margin; /* cosine of the best minus the second best */
 };
 
 /* ANSWER. RFA_ERR_ARG names the stage that has not been encoded yet. */
@@ -216,11 +228,11 @@ RFA_API RFA_CHECKED enum rfa_status rfa_answer(rfa_session *session, struct rfa_
 /* One step of the model as it will run, or as it ran. */
 struct rfa_step_info {
     const char *stage, *op, *name;
-    size_t rows, cols;       /* of the result, at its largest */
-    double macs;             /* multiply-accumulates at the largest size */
+    size_t rows, cols; /* of the result, at its largest */
+    double macs;       /* multiply-accumulates at the largest size */
     size_t weight_bytes;
-    size_t arena_bytes;      /* live during the step: results, inputs, scratch */
-    double seconds;          /* of the last run; 0 before */
+    size_t arena_bytes; /* live during the step: results, inputs, scratch */
+    double seconds;     /* of the last run; 0 before */
 };
 
 /* One block of the arena. */
@@ -232,11 +244,11 @@ struct rfa_block_info {
 };
 
 struct rfa_plan_info {
-    size_t session_bytes;   /* all of it: what rfa_session_bytes says */
-    size_t arena_bytes;     /* tensors and scratch */
-    size_t lower_bound;     /* largest sum of blocks alive at one step */
-    size_t unshared_bytes;  /* the sum of all blocks, without overlay */
-    size_t stage_peak[4];   /* most bytes alive at one step of vision, scene, text, answer */
+    size_t session_bytes;  /* all of it: what rfa_session_bytes says */
+    size_t arena_bytes;    /* tensors and scratch */
+    size_t lower_bound;    /* largest sum of blocks alive at one step */
+    size_t unshared_bytes; /* the sum of all blocks, without overlay */
+    size_t stage_peak[4];  /* most bytes alive at one step of vision, scene, text, answer */
     int steps, blocks;
 };
 

@@ -85,7 +85,8 @@ enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *
 {
     RFA_TRY(rfa_check_session(s));
     if (!plan)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_session_plan: the result is NULL; pass the address of a struct rfa_plan_info");
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "rfa_session_plan: the result is NULL; pass the address of a struct rfa_plan_info");
     const struct rfa_graph *g = &s->model->graph;
     *plan = (struct rfa_plan_info){.session_bytes = s->total_bytes,
                                    .arena_bytes = s->arena_bytes,
@@ -105,14 +106,16 @@ enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *
 static size_t matrix_bytes(const struct rfa_weight *w)
 {
     size_t n = w->type == RFA_TYPE_I8 ? rfa_round_up(w->n, 16) : w->n;
-    return rfa_weight_bytes(w) + (w->scale ? n * sizeof *w->scale : 0) + (w->sum ? n * sizeof *w->sum : 0) + (w->bias ? n * sizeof *w->bias : 0);
+    return rfa_weight_bytes(w) + (w->scale ? n * sizeof *w->scale : 0) + (w->sum ? n * sizeof *w->sum : 0) +
+           (w->bias ? n * sizeof *w->bias : 0);
 }
 
 enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *s, int i)
 {
     RFA_TRY(rfa_check_session(s));
     if (!info)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_session_step: the result is NULL; pass the address of a struct rfa_step_info");
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "rfa_session_step: the result is NULL; pass the address of a struct rfa_step_info");
     const struct rfa_graph *g = &s->model->graph;
     if (i < 0 || i >= g->step_count)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "step %d does not exist; the model has %d", i, g->step_count);
@@ -136,7 +139,8 @@ enum rfa_status rfa_session_block(struct rfa_block_info *info, const rfa_session
 {
     RFA_TRY(rfa_check_session(s));
     if (!info)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "rfa_session_block: the result is NULL; pass the address of a struct rfa_block_info");
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "rfa_session_block: the result is NULL; pass the address of a struct rfa_block_info");
     const struct rfa_graph *g = &s->model->graph;
     if (i < 0 || i >= s->block_count)
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "block %d does not exist; the plan has %d", i, s->block_count);

@@ -29,19 +29,22 @@ void rfa_options_default(struct rfa_options *options)
 static enum rfa_status check_options(const struct rfa_model *model, const struct rfa_options *o)
 {
     if (!model || !o || o->sizeof_options != sizeof *o)
-        return rfa_fail(o && o->sizeof_options == sizeof *o ? &o->log : NULL, RFA_ERR_ARG,
-                        "the model is NULL or the options do not come from rfa_options_default of this version; fix the call");
+        return rfa_fail(
+            o && o->sizeof_options == sizeof *o ? &o->log : NULL, RFA_ERR_ARG,
+            "the model is NULL or the options do not come from rfa_options_default of this version; fix the call");
     if (o->threads < 1 || o->threads > MAX_THREADS)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.threads is %d; use 1 to %d", o->threads, MAX_THREADS);
     if (o->frame_group < 1 || o->frame_group > model->config.frames)
-        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is %u; use 1 to %u, the model's frames", o->frame_group,
-                        model->config.frames);
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is %u; use 1 to %u, the model's frames",
+                        o->frame_group, model->config.frames);
     if (o->max_image_side < 1 || o->max_image_side > 65536)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_image_side is %d; use 1 to 65536", o->max_image_side);
     if (o->blas && !rfa_blas_available())
-        return rfa_fail(&o->log, RFA_ERR_UNSUPPORTED, "options.blas: this build has no OpenBLAS; build with RFA_OPENBLAS=ON or leave it off");
+        return rfa_fail(&o->log, RFA_ERR_UNSUPPORTED,
+                        "options.blas: this build has no OpenBLAS; build with RFA_OPENBLAS=ON or leave it off");
     if (o->max_caption < 1 || o->max_caption > (1u << 20))
-        return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_caption is %zu; use 1 to %u bytes", o->max_caption, 1u << 20);
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_caption is %zu; use 1 to %u bytes", o->max_caption,
+                        1u << 20);
     return RFA_OK;
 }
 
@@ -109,7 +112,9 @@ static void tensor_block(const struct rfa_session *s, int id, struct rfa_block *
     const struct rfa_tensor *t = &g->tensor[id];
     bool kept = t->kept;
     *b = (struct rfa_block){.bytes = is_result(g, id) ? tensor_bytes(s, id) : 0,
-                            .first = kept ? 0 : t->producer == RFA_NONE ? stage_start(g, t->last_use) : t->producer,
+                            .first = kept                      ? 0
+                                     : t->producer == RFA_NONE ? stage_start(g, t->last_use)
+                                                               : t->producer,
                             .last = kept ? g->step_count - 1 : t->last_use};
 }
 
@@ -188,22 +193,23 @@ enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const s
         place(&s);
         *bytes = measure.used + s.arena_bytes;
     } else {
-        status = rfa_fail(&options->log, RFA_ERR_NOMEM, "no memory to plan %d blocks; close other programs", s.block_count);
+        status =
+            rfa_fail(&options->log, RFA_ERR_NOMEM, "no memory to plan %d blocks; close other programs", s.block_count);
     }
     rfa_free(s.block);
     rfa_free(s.order);
     return status;
 }
 
-enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, const struct rfa_options *options, void *memory,
-                                 size_t bytes)
+enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, const struct rfa_options *options,
+                                 void *memory, size_t bytes)
 {
     if (out)
         *out = NULL;
     RFA_TRY(check_options(model, options));
     if (!out || !memory || (uintptr_t)memory % ALIGN != 0)
-        return rfa_fail(&options->log, RFA_ERR_ARG, "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes",
-                        ALIGN);
+        return rfa_fail(&options->log, RFA_ERR_ARG,
+                        "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes", ALIGN);
     struct rfa_session s = describe(model, options);
     struct carve c = {memory, 0};
     struct carve measure = {NULL, 0};
@@ -215,7 +221,8 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
     if (bytes < measure.used || bytes - measure.used < s.arena_bytes) {
         size_t need = 0;
         RFA_TRY(rfa_session_bytes(&need, model, options));
-        return rfa_fail(&options->log, RFA_ERR_NOMEM, "the session needs %zu bytes, %zu were given; ask rfa_session_bytes", need, bytes);
+        return rfa_fail(&options->log, RFA_ERR_NOMEM,
+                        "the session needs %zu bytes, %zu were given; ask rfa_session_bytes", need, bytes);
     }
     s.arena = (unsigned char *)memory + c.used;
     s.total_bytes = c.used + s.arena_bytes;
@@ -237,7 +244,8 @@ enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model, co
         return rfa_fail(&options->log, RFA_ERR_ARG, "rfa_session_create: out is NULL; pass the address of a pointer");
     void *memory = rfa_alloc(bytes);
     if (!memory)
-        return rfa_fail(&options->log, RFA_ERR_NOMEM, "no %zu bytes for a session; use a smaller frame_group or fewer threads", bytes);
+        return rfa_fail(&options->log, RFA_ERR_NOMEM,
+                        "no %zu bytes for a session; use a smaller frame_group or fewer threads", bytes);
     enum rfa_status status = rfa_session_init(out, model, options, memory, bytes);
     if (status == RFA_OK)
         (*out)->owned = memory;
@@ -253,7 +261,8 @@ enum rfa_status rfa_session_attach(rfa_session *session)
     if (session->options.blas)
         rfa_blas_start(session->options.threads);
     if (granted < session->options.threads)
-        rfa_fail(&session->options.log, RFA_OK, "%d threads were asked for, %d are available", session->options.threads, granted);
+        rfa_fail(&session->options.log, RFA_OK, "%d threads were asked for, %d are available", session->options.threads,
+                 granted);
     return RFA_OK;
 }
 
@@ -279,7 +288,8 @@ static void emit(const struct rfa_session *s, const struct rfa_trace_point *p)
 {
     size_t units = s->rows[p->var];
     struct rfa_trace t = {.name = p->name,
-                          .element = rfa_tensor(s, p->tensor)->type == RFA_TENSOR_I32 ? RFA_ELEMENT_I32 : RFA_ELEMENT_F32,
+                          .element =
+                              rfa_tensor(s, p->tensor)->type == RFA_TENSOR_I32 ? RFA_ELEMENT_I32 : RFA_ELEMENT_F32,
                           .rank = p->rank,
                           .dim = {p->dim[0] * units, p->dim[1], p->dim[2]},
                           .count = p->dim[0] * units,
@@ -304,8 +314,8 @@ static void emit_after(const struct rfa_session *s, int step)
             emit(s, &g->trace[i]);
 }
 
-/* Weights on their way through a memory smaller than the model: the next step's are asked for while this one computes, and a step's are
- * given back when it is done. */
+/* Weights on their way through a memory smaller than the model: the next step's are asked for while this one computes,
+ * and a step's are given back when it is done. */
 static void advise_weights(const struct rfa_session *s, int step, enum rfa_file_advice advice)
 {
     const struct rfa_graph *g = &s->model->graph;
@@ -316,8 +326,8 @@ static void advise_weights(const struct rfa_session *s, int step, enum rfa_file_
         rfa_file_advise(weight[i]->data, rfa_weight_bytes(weight[i]), advice);
 }
 
-/* Steps that take a core less than some ten microseconds are not worth waking the team for; on a busy machine, where a thread may have to
- * wait for a processor, far from it. */
+/* Steps that take a core less than some ten microseconds are not worth waking the team for; on a busy machine, where a
+ * thread may have to wait for a processor, far from it. */
 static bool is_small(const struct rfa_session *s, const struct rfa_step *step)
 {
     static const double small_macs = 5e5, small_values = 2e4;

@@ -41,7 +41,8 @@ struct rfa_session {
     unsigned char *arena;
     size_t arena_bytes, total_bytes;
     void *owned; /* memory of rfa_session_create */
-    /* Called after every step, while what it read and wrote is alive; NULL: nobody listens. Set after init, for calibration. */
+    /* Called after every step, while what it read and wrote is alive; NULL: nobody listens. Set after init, for
+     * calibration. */
     void (*observe)(void *user, const struct rfa_session *s, int step);
     void *observe_user;
 };

@@ -18,7 +18,8 @@ struct row {
     pack_t *kernel; /* NULL: a row of another type */
 };
 
-#define KERNEL(slot, isa, bits) {#slot "/" #isa, bits, _Generic(&rfa_##slot##_##isa, pack_t * : &rfa_##slot##_##isa, default : NULL)},
+#define KERNEL(slot, isa, bits)                                                                                        \
+    {#slot "/" #isa, bits, _Generic(&rfa_##slot##_##isa, pack_t * : &rfa_##slot##_##isa, default : NULL)},
 static const struct row rows[] = {
 #include "kernels.def"
 };
@@ -30,7 +31,8 @@ static uint64_t seed = 99;
 
 static float random_value(int fill, size_t i)
 {
-    static const uint32_t special[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x00000001, 0x80000000, 0x7f7fffff, 0x00800000, 0};
+    static const uint32_t special[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x00000001,
+                                       0x80000000, 0x7f7fffff, 0x00800000, 0};
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     uint32_t r = (uint32_t)(seed >> 32);
     float x = ldexpf((float)(int32_t)r, -31 + (int)(r % 40) - 20);

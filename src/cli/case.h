@@ -5,6 +5,7 @@
 #include "refatom.h"
 
 /* Encodes all inputs of the case in `path` into the session. */
-RFA_CHECKED enum rfa_status rfa_case_encode(rfa_session *session, const rfa_model *model, const char *path, const struct rfa_log *log);
+RFA_CHECKED enum rfa_status rfa_case_encode(rfa_session *session, const rfa_model *model, const char *path,
+                                            const struct rfa_log *log);
 
 #endif

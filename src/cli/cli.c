@@ -50,7 +50,8 @@ static bool take_option(const struct rfa_cli_option *o, int argc, char **argv, i
     return true;
 }
 
-int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count, const char **positional, int max)
+int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count,
+                  const char **positional, int max)
 {
     int count = 0;
     bool only_positional = false;
@@ -116,7 +117,8 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
     options->threads = (int)threads;
     options->frame_group = (uint32_t)group;
     if (given->cpu && rfa_cpu_mask(&options->cpu_mask, given->cpu) != RFA_OK) {
-        fprintf(stderr, "refatom: --cpu: '%s' is none of c avx2 avx512 avx512vnni amx neon dotprod i8mm auto\n", given->cpu);
+        fprintf(stderr, "refatom: --cpu: '%s' is none of c avx2 avx512 avx512vnni amx neon dotprod i8mm auto\n",
+                given->cpu);
         return false;
     }
     return true;

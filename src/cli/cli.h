@@ -10,36 +10,39 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct rfa_command {
     const char *name;
-    const char *summary; /* one line */
-    const char *help;    /* the whole page, printed by --help */
+    const char *summary;               /* one line */
+    const char *help;                  /* the whole page, printed by --help */
     int (*run)(int argc, char **argv); /* argv[0] is the first argument after the subcommand's name */
 };
 
 extern const struct rfa_command rfa_cmd_eval, rfa_cmd_score;
-extern const struct rfa_command rfa_cmd_run, rfa_cmd_info, rfa_cmd_plan, rfa_cmd_synth, rfa_cmd_verify, rfa_cmd_quantize, rfa_cmd_bench;
+extern const struct rfa_command rfa_cmd_run, rfa_cmd_info, rfa_cmd_plan, rfa_cmd_synth, rfa_cmd_verify,
+    rfa_cmd_quantize, rfa_cmd_bench;
 
 /* One option of a subcommand: "--name VALUE", "--name=VALUE", or a flag without value. */
 struct rfa_cli_option {
-    const char *name;    /* with its dashes */
-    const char **value;  /* set to the value; NULL for flags */
-    bool *flag;          /* set to true; NULL for options with a value */
+    const char *name;   /* with its dashes */
+    const char **value; /* set to the value; NULL for flags */
+    bool *flag;         /* set to true; NULL for options with a value */
 };
 
-/* Parses options and at most `max` positional arguments; "--" ends the options. Returns the number of positional arguments, or -1
- * after a message on stderr that names the argument. */
-int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count, const char **positional, int max);
+/* Parses options and at most `max` positional arguments; "--" ends the options. Returns the number of positional
+ * arguments, or -1 after a message on stderr that names the argument. */
+int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, int option_count,
+                  const char **positional, int max);
 
 /* Options of commands with a session. Strings as given, NULL if absent. */
 struct rfa_cli_session {
-    const char *threads, *cpu, *group;         /* --threads N, --cpu TIER, --group N */
-    bool blas, low_memory, prefetch, lock;     /* --blas, --low-memory, --prefetch, --lock */
+    const char *threads, *cpu, *group;     /* --threads N, --cpu TIER, --group N */
+    bool blas, low_memory, prefetch, lock; /* --blas, --low-memory, --prefetch, --lock */
 };
 
 /* Fills *options from the strings; false after a message. Threads default to the processors this process may use. */
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given);
 
 /* rfa_model_open, then --prefetch and --lock. */
-RFA_CHECKED enum rfa_status rfa_cli_open_model(rfa_model **model, const char *path, const struct rfa_cli_session *given);
+RFA_CHECKED enum rfa_status rfa_cli_open_model(rfa_model **model, const char *path,
+                                               const struct rfa_cli_session *given);
 
 /* Whole number in [least, most]; false after a message that names the option. */
 bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most);

@@ -6,7 +6,8 @@
 
 static const char help[] =
     "refatom plan MODEL [--threads N] [--group N] [--cpu TIER] [--steps] [--blocks] [--svg FILE]\n\n"
-    "Prints the memory a session needs, to the byte: each stage's peak, the total, the sum without overlay and the lower\n"
+    "Prints the memory a session needs, to the byte: each stage's peak, the total, the sum without overlay and the "
+    "lower\n"
     "bound (the largest set of tensors alive at once), and what other group sizes would need.\n\n"
     "  --steps       one line a step: result, multiply-accumulates, weights, live arena\n"
     "  --blocks      one line a block of the arena\n"
@@ -24,10 +25,12 @@ static void print_summary(const struct plan *p)
     char a[16], b[16];
     const struct rfa_plan_info *i = &p->info;
     for (int stage = 0; rfa_stage_name(stage); stage++)
-        printf("%-10s peak %12zu bytes  %s\n", rfa_stage_name(stage), i->stage_peak[stage], rfa_cli_bytes(a, i->stage_peak[stage]));
-    printf("arena           %12zu bytes  %s in %d blocks, %d steps\n", i->arena_bytes, rfa_cli_bytes(a, i->arena_bytes), i->blocks, i->steps);
-    printf("lower bound     %12zu bytes  %s (plan is %.2f %% above)\n", i->lower_bound, rfa_cli_bytes(a, i->lower_bound),
-           100.0 * ((double)i->arena_bytes / (double)i->lower_bound - 1.0));
+        printf("%-10s peak %12zu bytes  %s\n", rfa_stage_name(stage), i->stage_peak[stage],
+               rfa_cli_bytes(a, i->stage_peak[stage]));
+    printf("arena           %12zu bytes  %s in %d blocks, %d steps\n", i->arena_bytes, rfa_cli_bytes(a, i->arena_bytes),
+           i->blocks, i->steps);
+    printf("lower bound     %12zu bytes  %s (plan is %.2f %% above)\n", i->lower_bound,
+           rfa_cli_bytes(a, i->lower_bound), 100.0 * ((double)i->arena_bytes / (double)i->lower_bound - 1.0));
     printf("without overlay %12zu bytes  %s\n", i->unshared_bytes, rfa_cli_bytes(b, i->unshared_bytes));
     printf("session         %12zu bytes  %s (arena and tables), %d threads, frame group %u\n", i->session_bytes,
            rfa_cli_bytes(a, i->session_bytes), p->options.threads, p->options.frame_group);
@@ -49,10 +52,11 @@ static void print_groups(const struct plan *p, uint32_t frames)
 static void print_steps(const struct plan *p)
 {
     struct rfa_step_info s;
-    printf("%5s %-7s %-13s %-28s %15s %10s %10s %10s\n", "step", "stage", "op", "name", "result", "MMAC", "weights", "arena");
+    printf("%5s %-7s %-13s %-28s %15s %10s %10s %10s\n", "step", "stage", "op", "name", "result", "MMAC", "weights",
+           "arena");
     for (int i = 0; i < p->info.steps && rfa_session_step(&s, p->session, i) == RFA_OK; i++)
-        printf("%5d %-7s %-13s %-28s %7zu x %5zu %10.2f %10zu %10zu\n", i, s.stage, s.op, s.name, s.rows, s.cols, s.macs / 1e6,
-               s.weight_bytes, s.arena_bytes);
+        printf("%5d %-7s %-13s %-28s %7zu x %5zu %10.2f %10zu %10zu\n", i, s.stage, s.op, s.name, s.rows, s.cols,
+               s.macs / 1e6, s.weight_bytes, s.arena_bytes);
 }
 
 static void print_blocks(const struct plan *p)
@@ -62,7 +66,9 @@ static void print_blocks(const struct plan *p)
     for (int i = 0; i < p->info.blocks && rfa_session_block(&b, p->session, i) == RFA_OK; i++)
         if (b.bytes)
             printf("%-7s %-28s %12zu %12zu %5d-%5d%s\n", b.stage, b.name, b.offset, b.bytes, b.first_step, b.last_step,
-                   b.kept ? " kept" : b.scratch ? " scratch" : "");
+                   b.kept      ? " kept"
+                   : b.scratch ? " scratch"
+                               : "");
 }
 
 /* ------------------------------------------------------------------ picture */
@@ -82,32 +88,45 @@ static void svg_axes(FILE *out, const struct plan *p)
 {
     char text[16];
     fprintf(out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" "
+            "font-size=\"12\">\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
             "<text x=\"%d\" y=\"20\" font-size=\"15\">Arena over the steps: %s, %d threads, frame group %u</text>\n",
             LEFT + WIDTH + 20, TOP + HEIGHT + 60, LEFT, rfa_cli_bytes(text, p->info.arena_bytes), p->options.threads,
             p->options.frame_group);
     for (int i = 0; i <= 4; i++) {
         double y = TOP + HEIGHT - HEIGHT * i / 4.0;
-        fprintf(out, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+        fprintf(out,
+                "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" "
+                "text-anchor=\"end\">%s</text>\n",
                 LEFT, LEFT + WIDTH, y, y, LEFT - 6, y + 4, rfa_cli_bytes(text, p->info.arena_bytes * (size_t)i / 4));
     }
     for (int i = 0; rfa_stage_name(i); i++)
-        fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"14\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", LEFT + 110 * i,
-                TOP + HEIGHT + 30, stage_colour(rfa_stage_name(i)), LEFT + 110 * i + 20, TOP + HEIGHT + 42, rfa_stage_name(i));
-    fprintf(out, "<text x=\"%d\" y=\"%d\">faint: scratch; dark outline: kept for the whole session; x axis: %d steps in order</text>\n",
+        fprintf(out,
+                "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"14\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n",
+                LEFT + 110 * i, TOP + HEIGHT + 30, stage_colour(rfa_stage_name(i)), LEFT + 110 * i + 20,
+                TOP + HEIGHT + 42, rfa_stage_name(i));
+    fprintf(out,
+            "<text x=\"%d\" y=\"%d\">faint: scratch; dark outline: kept for the whole session; x axis: %d steps in "
+            "order</text>\n",
             LEFT + 460, TOP + HEIGHT + 42, p->info.steps);
 }
 
 static void svg_block(FILE *out, const struct plan *p, const struct rfa_block_info *b)
 {
     double sx = (double)WIDTH / p->info.steps, sy = (double)HEIGHT / (double)p->info.arena_bytes;
-    double x = LEFT + b->first_step * sx, width = (b->last_step - b->first_step + 1) * sx, height = (double)b->bytes * sy;
-    fprintf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\" fill-opacity=\"%s\"%s><title>%s: %s, %zu bytes at %zu, "
-                 "steps %d to %d</title></rect>\n",
+    double x = LEFT + b->first_step * sx, width = (b->last_step - b->first_step + 1) * sx,
+           height = (double)b->bytes * sy;
+    fprintf(out,
+            "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\" fill-opacity=\"%s\"%s><title>%s: "
+            "%s, %zu bytes at %zu, "
+            "steps %d to %d</title></rect>\n",
             x, TOP + HEIGHT - (double)(b->offset + b->bytes) * sy, width, height, stage_colour(b->stage),
-            b->kept ? "0.25" : b->scratch ? "0.35" : "0.85", b->kept ? " stroke=\"#222\" stroke-width=\"0.7\"" : "", b->stage, b->name,
-            b->bytes, b->offset, b->first_step, b->last_step);
+            b->kept      ? "0.25"
+            : b->scratch ? "0.35"
+                         : "0.85",
+            b->kept ? " stroke=\"#222\" stroke-width=\"0.7\"" : "", b->stage, b->name, b->bytes, b->offset,
+            b->first_step, b->last_step);
 }
 
 static int write_svg(const struct plan *p, const char *path)
@@ -139,7 +158,8 @@ static int report(struct plan *p, bool steps, bool blocks, const char *svg)
     rfa_model_get_info(&info, p->model);
     if (p->options.frame_group > info.frames)
         p->options.frame_group = info.frames;
-    if (rfa_session_create(&p->session, p->model, &p->options) != RFA_OK || rfa_session_plan(&p->info, p->session) != RFA_OK)
+    if (rfa_session_create(&p->session, p->model, &p->options) != RFA_OK ||
+        rfa_session_plan(&p->info, p->session) != RFA_OK)
         return EXIT_FAILED;
     if (svg && write_svg(p, svg) != EXIT_DONE)
         return EXIT_FAILED;

@@ -46,7 +46,8 @@ static const char help[] =
     "  --annotate OUT     write the key frame with the answer drawn in, OUT.jpg, or the video, OUT.mp4\n"
     "  --trace OUT.gguf   write the inputs and every intermediate tensor\n"
     "  --threads N        default: all processors\n"
-    "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
+    "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default "
+    "auto\n"
     "  --group N          frames that pass through the vision encoder together, default 2: more is faster and larger\n"
     "  --prefetch         start reading the whole model from the disk at once; --lock: and keep it in memory\n"
     "  --low-memory       give weights back to the system as soon as they are used: for models larger than the memory\n"
@@ -55,17 +56,28 @@ static const char help[] =
 static int parse(struct job *job, int argc, char **argv)
 {
     const struct rfa_cli_option options[] = {
-        {"--video", &job->video, NULL},       {"--caption", &job->caption, NULL},  {"--at", &job->at, NULL},
-        {"--inputs", &job->inputs, NULL},     {"--json", NULL, &job->json},        {"--annotate", &job->annotate, NULL},
-        {"--trace", &job->trace_path, NULL},  {"--threads", &job->session.threads, NULL}, {"--cpu", &job->session.cpu, NULL},
-        {"--group", &job->session.group, NULL}, {"--blas", NULL, &job->session.blas},
-        {"--low-memory", NULL, &job->session.low_memory}, {"--prefetch", NULL, &job->session.prefetch}, {"--lock", NULL, &job->session.lock},
+        {"--video", &job->video, NULL},
+        {"--caption", &job->caption, NULL},
+        {"--at", &job->at, NULL},
+        {"--inputs", &job->inputs, NULL},
+        {"--json", NULL, &job->json},
+        {"--annotate", &job->annotate, NULL},
+        {"--trace", &job->trace_path, NULL},
+        {"--threads", &job->session.threads, NULL},
+        {"--cpu", &job->session.cpu, NULL},
+        {"--group", &job->session.group, NULL},
+        {"--blas", NULL, &job->session.blas},
+        {"--low-memory", NULL, &job->session.low_memory},
+        {"--prefetch", NULL, &job->session.prefetch},
+        {"--lock", NULL, &job->session.lock},
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
         return EXIT_USAGE;
-    bool from_video = job->video && job->caption && !job->inputs, from_case = job->inputs && !job->video && !job->caption;
+    bool from_video = job->video && job->caption && !job->inputs,
+         from_case = job->inputs && !job->video && !job->caption;
     if (!job->model_path || (!from_video && !from_case)) {
-        fputs("refatom: run wants MODEL and either --video and --caption, or --inputs; see 'refatom run --help'\n", stderr);
+        fputs("refatom: run wants MODEL and either --video and --caption, or --inputs; see 'refatom run --help'\n",
+              stderr);
         return EXIT_USAGE;
     }
     if (job->annotate && !from_video) {
@@ -185,12 +197,12 @@ static void print_text(const struct run *r)
         const char *label = rfa_model_label(&length, r->model, top[i]);
         printf("%5.1f %%  %.*s\n", 100.0 * (double)r->result.probabilities[top[i]], (int)length, label ? label : "");
     }
-    printf("box      %.4f %.4f %.4f %.4f   (x1 y1 x2 y2, shares of width and height)\n", (double)box[0], (double)box[1], (double)box[2],
-           (double)box[3]);
+    printf("box      %.4f %.4f %.4f %.4f   (x1 y1 x2 y2, shares of width and height)\n", (double)box[0], (double)box[1],
+           (double)box[2], (double)box[3]);
     if (r->clip)
-        printf("pixels   %.0f %.0f %.0f %.0f   in the key frame of %d x %d at %.2f s\n", (double)box[0] * r->clip->width,
-               (double)box[1] * r->clip->height, (double)box[2] * r->clip->width, (double)box[3] * r->clip->height, r->clip->width,
-               r->clip->height, r->clip->key_shown.seconds);
+        printf("pixels   %.0f %.0f %.0f %.0f   in the key frame of %d x %d at %.2f s\n",
+               (double)box[0] * r->clip->width, (double)box[1] * r->clip->height, (double)box[2] * r->clip->width,
+               (double)box[3] * r->clip->height, r->clip->width, r->clip->height, r->clip->key_shown.seconds);
     printf("time     %.3f s, %d threads, %s, %s weights\n", r->encoded - r->started, r->options.threads,
            rfa_cpu_tier(r->options.cpu_mask), r->info.weights);
 }
@@ -198,7 +210,8 @@ static void print_text(const struct run *r)
 static void print_json(const struct run *r)
 {
     const struct rfa_result *a = &r->result;
-    printf("{\"box\": [%.9g, %.9g, %.9g, %.9g], \"actions\": [", (double)a->box[0], (double)a->box[1], (double)a->box[2], (double)a->box[3]);
+    printf("{\"box\": [%.9g, %.9g, %.9g, %.9g], \"actions\": [", (double)a->box[0], (double)a->box[1],
+           (double)a->box[2], (double)a->box[3]);
     for (uint32_t i = 0; i < a->actions; i++) {
         size_t length;
         const char *label = rfa_model_label(&length, r->model, i);
@@ -206,8 +219,9 @@ static void print_json(const struct run *r)
         rfa_cli_json_string(stdout, label ? label : "", length);
         printf(", \"probability\": %.9g, \"logit\": %.9g}", (double)a->probabilities[i], (double)a->logits[i]);
     }
-    printf("], \"seconds\": %.6f, \"threads\": %d, \"tier\": \"%s\", \"weights\": \"%s\", \"blas\": %s", r->encoded - r->started,
-           r->options.threads, rfa_cpu_tier(r->options.cpu_mask), r->info.weights, r->options.blas ? "true" : "false");
+    printf("], \"seconds\": %.6f, \"threads\": %d, \"tier\": \"%s\", \"weights\": \"%s\", \"blas\": %s",
+           r->encoded - r->started, r->options.threads, rfa_cpu_tier(r->options.cpu_mask), r->info.weights,
+           r->options.blas ? "true" : "false");
     if (r->clip) {
         printf(", \"width\": %d, \"height\": %d, \"key_frame\": %lld, \"frames\": [", r->clip->width, r->clip->height,
                (long long)r->clip->key_shown.index);
@@ -233,9 +247,14 @@ static enum rfa_status annotate(const struct run *r)
         probabilities[i] = r->result.probabilities[top[i]];
     }
     const char *slash = strrchr(r->job.video, '/');
-    snprintf(note, sizeof note, "%.100s at %.1f s", slash && slash[1] ? slash + 1 : r->job.video, r->clip->key_shown.seconds);
-    struct rfa_annotation answer = {.box = r->result.box, .caption = r->job.caption, .labels = labels, .probabilities = probabilities,
-                                    .count = (int)count, .note = note};
+    snprintf(note, sizeof note, "%.100s at %.1f s", slash && slash[1] ? slash + 1 : r->job.video,
+             r->clip->key_shown.seconds);
+    struct rfa_annotation answer = {.box = r->result.box,
+                                    .caption = r->job.caption,
+                                    .labels = labels,
+                                    .probabilities = probabilities,
+                                    .count = (int)count,
+                                    .note = note};
     if (rfa_annotate_is_picture(r->job.annotate))
         return rfa_annotate_picture(r->job.annotate, &r->clip->key, &answer, &r->options.log);
     double start = r->job.at_seconds > WINDOW / 2 ? r->job.at_seconds - WINDOW / 2 : 0;

@@ -33,8 +33,8 @@ struct copy {
 };
 
 /* Annotates one frame and appends it; the first one opens the file, since only then is the size known. */
-static enum rfa_status append(struct copy *c, const char *path, const struct rfa_image *frame, const struct rfa_annotation *answer,
-                              const struct rfa_log *log)
+static enum rfa_status append(struct copy *c, const char *path, const struct rfa_image *frame,
+                              const struct rfa_annotation *answer, const struct rfa_log *log)
 {
     struct rfa_picture picture;
     RFA_TRY(rfa_media_annotate(&picture, frame, answer, log));

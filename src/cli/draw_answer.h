@@ -9,8 +9,8 @@
 bool rfa_annotate_is_picture(const char *path);
 
 /* Writes the key frame with the answer. */
-RFA_CHECKED enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *key, const struct rfa_annotation *answer,
-                                                 const struct rfa_log *log);
+RFA_CHECKED enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *key,
+                                                 const struct rfa_annotation *answer, const struct rfa_log *log);
 
 /* Writes the frames of `video` from second `start`, `seconds` long (0: to the end), each with the answer. */
 RFA_CHECKED enum rfa_status rfa_annotate_video(const char *path, const char *video, double start, double seconds,

@@ -6,9 +6,9 @@
 
 #include "cli.h"
 
-static const struct rfa_command *const commands[] = {&rfa_cmd_run,  &rfa_cmd_eval,     &rfa_cmd_score, &rfa_cmd_info,
-                                                     &rfa_cmd_plan, &rfa_cmd_quantize, &rfa_cmd_synth, &rfa_cmd_verify,
-                                                     &rfa_cmd_bench};
+static const struct rfa_command *const commands[] = {&rfa_cmd_run,   &rfa_cmd_eval,   &rfa_cmd_score,
+                                                     &rfa_cmd_info,  &rfa_cmd_plan,   &rfa_cmd_quantize,
+                                                     &rfa_cmd_synth, &rfa_cmd_verify, &rfa_cmd_bench};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -35,9 +35,9 @@ static int run_command(const struct rfa_command *command, int argc, char **argv)
     return status;
 }
 
-/* Waiting OpenMP threads spin by default, which on a busy machine takes the processor from the thread they wait for: two threads beside
- * one other job ran up to a hundred times slower than one. The policy is read before main begins, so the program starts itself again with
- * it, once. */
+/* Waiting OpenMP threads spin by default, which on a busy machine takes the processor from the thread they wait for:
+ * two threads beside one other job ran up to a hundred times slower than one. The policy is read before main begins, so
+ * the program starts itself again with it, once. */
 static void wait_without_spinning(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)

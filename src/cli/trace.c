@@ -83,8 +83,8 @@ enum rfa_status rfa_trace_file_write(const struct rfa_trace_file *file, const ch
     for (size_t i = 0; i < file->count; i++) {
         const struct rfa_trace *t = &file->entry[i].tensor;
         uint64_t dim[4] = {t->dim[0], t->dim[1], t->dim[2], t->dim[3]};
-        rfa_gguf_declare(w, (struct rfa_str){t->name, strlen(t->name)}, t->element == RFA_ELEMENT_I32 ? RFA_TYPE_I32 : RFA_TYPE_F32,
-                         t->rank, dim);
+        rfa_gguf_declare(w, (struct rfa_str){t->name, strlen(t->name)},
+                         t->element == RFA_ELEMENT_I32 ? RFA_TYPE_I32 : RFA_TYPE_F32, t->rank, dim);
     }
     for (size_t i = 0; i < file->count; i++)
         if (rfa_gguf_write(w, file->entry[i].data, file->entry[i].bytes) != RFA_OK)

@@ -14,6 +14,7 @@ void rfa_trace_file_free(struct rfa_trace_file *file);
 void rfa_trace_file_add(void *file, const struct rfa_trace *tensor);
 
 /* Writes what was collected. */
-RFA_CHECKED enum rfa_status rfa_trace_file_write(const struct rfa_trace_file *file, const char *path, const struct rfa_log *log);
+RFA_CHECKED enum rfa_status rfa_trace_file_write(const struct rfa_trace_file *file, const char *path,
+                                                 const struct rfa_log *log);
 
 #endif
