@@ -1,0 +1,133 @@
+#include "ceiling.h"
+
+#include <string.h>
+
+#include "timing.h"
+
+const struct rfa_loop_row rfa_loop_rows[] = {
+#define LOOP(kind, isa, bits) {#kind, #isa, (uint32_t)(bits), &rfa_loop_##kind##_##isa},
+#include "ceiling.def"
+#undef LOOP
+};
+const size_t rfa_loop_count = sizeof rfa_loop_rows / sizeof rfa_loop_rows[0];
+
+/* What a tier inherits where it has no row of its own. */
+static const char *inherited(const char *isa)
+{
+    if (strcmp(isa, "amx") == 0 || strcmp(isa, "avx512vnni") == 0)
+        return "avx512";
+    if (strcmp(isa, "i8mm") == 0 || strcmp(isa, "dotprod") == 0)
+        return "neon";
+    return NULL;
+}
+
+const struct rfa_loop_row *rfa_loop_find(const char *kind, const char *isa)
+{
+    for (; isa; isa = inherited(isa))
+        for (size_t i = 0; i < rfa_loop_count; i++)
+            if (strcmp(rfa_loop_rows[i].kind, kind) == 0 && strcmp(rfa_loop_rows[i].isa, isa) == 0)
+                return &rfa_loop_rows[i];
+    return NULL;
+}
+
+struct pass {
+    const struct rfa_loop *loop;
+    size_t iterations;
+    const unsigned char *data;
+    size_t bytes, repeats; /* of a task */
+};
+
+static void compute_task(void *context, size_t task, int thread)
+{
+    const struct pass *p = context;
+    (void)task;
+    (void)thread;
+    p->loop->run(p->iterations);
+}
+
+/* Tasks are many and short, so that a thread that the system delays does not hold up the figure. */
+double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *team, int samples)
+{
+    const size_t tasks = 16 * (size_t)team->threads;
+    struct pass p = {.loop = loop, .iterations = 1000};
+    double best = 0;
+    loop->run(p.iterations);
+    for (int i = 0; i < samples; i++) {
+        double start = rfa_bench_now();
+        rfa_parallel_for(team, tasks, compute_task, &p);
+        double seconds = rfa_bench_now() - start, rate = (double)tasks * (double)p.iterations * loop->work / seconds;
+        best = rate > best ? rate : best;
+        if (seconds < 1e-3)
+            p.iterations = (size_t)((double)p.iterations * 1.2e-3 / seconds) + 1;
+    }
+    return best;
+}
+
+static void read_task(void *context, size_t task, int thread)
+{
+    const struct pass *p = context;
+    (void)thread;
+    for (size_t i = 0; i < p->repeats; i++)
+        p->loop->read(p->data + task * p->bytes, p->bytes);
+}
+
+double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team, const void *data, size_t bytes,
+                        int samples)
+{
+    size_t pieces = (size_t)team->threads * (bytes > (1u << 24) ? 16 : 1);
+    struct pass p = {.loop = loop, .data = data, .bytes = bytes / pieces / 1024 * 1024};
+    p.repeats = bytes > (1u << 24) ? 1 : (1u << 26) / bytes + 1;
+    double best = 0;
+    for (int i = 0; i < samples; i++) {
+        double start = rfa_bench_now();
+        rfa_parallel_for(team, pieces, read_task, &p);
+        double rate = (double)p.repeats * (double)pieces * (double)p.bytes / (rfa_bench_now() - start);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+#if RFA_ARCH_X86_64
+static void additions(size_t iterations)
+{
+    size_t x = 0;
+    __asm__ volatile("1:\n\t"
+                     ".rept 64\n\t"
+                     "add %1, %1\n\t"
+                     ".endr\n\t"
+                     "sub $1, %0\n\t"
+                     "jnz 1b"
+                     : "+r"(iterations), "+r"(x)
+                     :
+                     : "cc");
+}
+#elif RFA_ARCH_AARCH64
+static void additions(size_t iterations)
+{
+    size_t x = 0;
+    __asm__ volatile("1:\n\t"
+                     ".rept 64\n\t"
+                     "add %1, %1, %1\n\t"
+                     ".endr\n\t"
+                     "subs %0, %0, #1\n\t"
+                     "b.ne 1b"
+                     : "+r"(iterations), "+r"(x)
+                     :
+                     : "cc");
+}
+#endif
+
+double rfa_ceiling_clock(void)
+{
+    double best = 0;
+#if RFA_ARCH_X86_64 || RFA_ARCH_AARCH64
+    const size_t iterations = 20000;
+    for (int i = 0; i < 20; i++) {
+        double start = rfa_bench_now();
+        additions(iterations);
+        double rate = 64.0 * (double)iterations / (rfa_bench_now() - start);
+        best = rate > best ? rate : best;
+    }
+#endif
+    return best;
+}

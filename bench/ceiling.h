@@ -1,0 +1,52 @@
+/* What this machine can do at most, measured: multiply-accumulates a second of each instruction set in loops that touch
+ * registers only, and bytes a second of a streaming read. A kernel's share is its rate over the rate of the loop of its
+ * own instructions, measured just before and after it, so that a busy or throttled machine shifts both. */
+#ifndef RFA_BENCH_CEILING_H
+#define RFA_BENCH_CEILING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../simd/cpu.h"
+#include "../src/parallel.h"
+
+/* One loop. Arithmetic: `run(n)` performs n * work multiply-accumulates. Reading: `read` takes every byte once; bytes
+ * is a multiple of 1024, data aligned to 64. */
+struct rfa_loop {
+    const char *what; /* the instructions */
+    double work;
+    void (*run)(size_t iterations);
+    void (*read)(const void *data, size_t bytes);
+};
+
+#define LOOP(kind, isa, bits) extern const struct rfa_loop rfa_loop_##kind##_##isa;
+#include "ceiling.def"
+#undef LOOP
+
+struct rfa_loop_row {
+    const char *kind, *isa;
+    uint32_t bits;
+    const struct rfa_loop *loop;
+};
+
+/* All rows of ceiling.def. */
+extern const struct rfa_loop_row rfa_loop_rows[];
+extern const size_t rfa_loop_count;
+
+/* The row of this kind and ISA; for tiers that bring nothing of this kind, the one they inherit (float products of amx
+ * are those of avx512). NULL where there is none: plain C has no ceiling of its own. */
+const struct rfa_loop_row *rfa_loop_find(const char *kind, const char *isa);
+
+/* Work a second of an arithmetic loop on all threads of the team: the best of `samples` runs of about a millisecond
+ * each. */
+double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *team, int samples);
+
+/* Bytes a second of reading `bytes` bytes at data, split over the team: the best of `samples` passes. */
+double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team, const void *data, size_t bytes,
+                        int samples);
+
+/* Cycles a second of the core, from a chain of dependent additions; 0 on processors without such a loop. */
+double rfa_ceiling_clock(void);
+
+#endif
