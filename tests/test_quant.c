@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "calibrate.h"
 #include "kernels.h"
 #include "panel.h"
 
@@ -187,6 +188,95 @@ static void the_error_of_nothing_is_none(void **state)
     assert_true(rfa_error_rms(&(struct rfa_error){1, 0}) == (double)INFINITY);
 }
 
+/* ------------------------------------------------------------------ calibration */
+
+enum { ROWS = 8, OUTPUTS = 12, INPUTS = 96, OUTLIER = 40 };
+
+struct product {
+    float x[ROWS * INPUTS], w[OUTPUTS * INPUTS], x_max[INPUTS], w_max[INPUTS], factor[INPUTS];
+    float work[(ROWS + INPUTS) + ((ROWS + 1) * INPUTS + 3) / 4];
+    struct rfa_product as;
+};
+
+/* One input channel is a hundred times larger than the others, and its weights smaller, as trained transformers have
+ * them. */
+static void make_product(struct product *p)
+{
+    uint32_t seed = 5;
+    *p = (struct product){.as = {.rows = ROWS, .n = OUTPUTS, .k = INPUTS}};
+    p->as.x = p->x;
+    p->as.w = p->w;
+    for (size_t i = 0; i < (ROWS + OUTPUTS) * INPUTS; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        float value = (float)(int32_t)seed * 0x1p-31f, large = i % INPUTS == OUTLIER ? 100.0f : 1.0f;
+        if (i < ROWS * INPUTS)
+            p->x[i] = value * large;
+        else
+            p->w[i - ROWS * INPUTS] = value / large;
+    }
+    rfa_column_max(p->x_max, p->x, ROWS, INPUTS);
+    rfa_column_max(p->w_max, p->w, OUTPUTS, INPUTS);
+}
+
+static double error_with(struct product *p, const float *factor)
+{
+    struct rfa_error e = {0, 0};
+    assert_true(rfa_product_work(ROWS, INPUTS) <= sizeof p->work);
+    rfa_product_error(&e, &p->as, factor, p->work);
+    return rfa_error_rms(&e);
+}
+
+static void factors_save_a_product_with_an_outlier(void **state)
+{
+    struct product p;
+    (void)state;
+    make_product(&p);
+    double before = error_with(&p, NULL);
+    rfa_smooth_factors(p.factor, p.x_max, p.w_max, INPUTS, 0.5f);
+    double after = error_with(&p, p.factor);
+    assert_true(before > 0.05 && before < 2);
+    assert_true(after < 0.02 && after > 1e-4);
+    assert_true(p.factor[OUTLIER] > 20 * p.factor[OUTLIER + 1]);
+}
+
+static void factors_of_one_change_nothing(void **state)
+{
+    struct product p;
+    (void)state;
+    make_product(&p);
+    for (size_t j = 0; j < INPUTS; j++)
+        p.factor[j] = 1.0f;
+    assert_true(error_with(&p, p.factor) == error_with(&p, NULL));
+}
+
+/* What the formula says, but for the common divisor. */
+static void factors_follow_their_formula(void **state)
+{
+    const float x_max[] = {4, 1, 16}, w_max[] = {1, 4, 0.25f};
+    float factor[3];
+    (void)state;
+    rfa_smooth_factors(factor, x_max, w_max, 3, 0.5f);
+    assert_true(fabsf(factor[0] / factor[1] - 4.0f) < 1e-5f);
+    assert_true(fabsf(factor[2] / factor[0] - 4.0f) < 1e-5f);
+    assert_true(fabsf(factor[0] * factor[1] * factor[2] - 1.0f) < 1e-5f);
+    rfa_smooth_factors(factor, x_max, w_max, 3, 1.0f);
+    assert_true(fabsf(factor[0] / factor[1] - 4.0f) < 1e-5f);
+    rfa_smooth_factors(factor, x_max, w_max, 3, 0.0f);
+    assert_true(fabsf(factor[0] / factor[1] - 4.0f) < 1e-5f);
+}
+
+static void unusable_channels_keep_the_factor_one(void **state)
+{
+    const float x_max[] = {0, 1, INFINITY, 2, 1e30f}, w_max[] = {1, 0, 1, 3, 1e-30f};
+    float factor[5], x[] = {NAN, 1, -2, 0.5f}, largest[] = {0, 0};
+    (void)state;
+    rfa_smooth_factors(factor, x_max, w_max, 5, 0.5f);
+    assert_true(factor[0] == 1.0f && factor[1] == 1.0f && factor[2] == 1.0f);
+    assert_true(factor[3] >= 1.0f / 1025 && factor[4] <= 1025.0f);
+    rfa_column_max(largest, x, 2, 2);
+    assert_true(largest[0] == INFINITY && largest[1] == 1.0f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +290,10 @@ int main(void)
         cmocka_unit_test(every_fault_of_a_panel_is_found),
         cmocka_unit_test(the_error_of_a_panel_is_what_rounding_lost),
         cmocka_unit_test(the_error_of_nothing_is_none),
+        cmocka_unit_test(factors_save_a_product_with_an_outlier),
+        cmocka_unit_test(factors_of_one_change_nothing),
+        cmocka_unit_test(factors_follow_their_formula),
+        cmocka_unit_test(unusable_channels_keep_the_factor_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,19 @@ grep -q '^vit\.blk\.1\.' "$work/report" || fail "--keep kept too much"
 answers "$work/kept.gguf"
 "$refatom" verify "$work/kept.gguf" > /dev/null || fail "verify with --keep"
 
+# calibration: no product gets worse, most get better; the file stays good and runs
+mkdir "$work/clips"
+cp "$case" "$work/clips/one.gguf"
+for clips in "$case" "$work/clips"; do
+    "$refatom" quantize "$work/f32.gguf" "$work/even.gguf" --calibrate "$clips" --report > "$work/report" || fail "quantize --calibrate $clips"
+    awk '/evened out/ && /result/ { n++; b = $4 + 0; a = $7 + 0; if (a > b) bad = 1; if (a < b) better++ }
+         END { exit bad || n < 4 || better < n / 2 }' "$work/report" || fail "calibration makes it worse"
+    answers "$work/even.gguf"
+    "$refatom" verify "$work/even.gguf" > /dev/null || fail "verify with --calibrate"
+done
+if cmp -s "$work/even.gguf" "$work/q.gguf"; then fail "calibration changes nothing"; fi
+refused "$refatom" quantize "$work/f32.gguf" "$work/x.gguf" --calibrate "$work/missing.mp4"
+
 # damage is seen, wherever it is
 size=$(wc -c < "$work/q.gguf")
 for place in 40 $((size / 2)) $((size / 3)) $((size - 70)) $((size - 1)); do
