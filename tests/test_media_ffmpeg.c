@@ -57,7 +57,7 @@ static int tear_down(void **state)
 
 static bool run(const char *command)
 {
-    char line[1024];
+    char line[4096];
     snprintf(line, sizeof line, "{ %s; } </dev/null >/dev/null 2>&1", command);
     return system(line) == 0;
 }

@@ -175,7 +175,7 @@ static enum rfa_status add_black(struct rfa_clip *clip, const struct rfa_clip_bu
 
 static enum rfa_status finish(struct rfa_clip **out, struct rfa_clip_build *build)
 {
-    struct rfa_clip *clip;
+    struct rfa_clip *clip = NULL;
     RFA_TRY(allocate_clip(&clip, build));
     clip->frames = build->request->frames;
     clip->total = build->total;
