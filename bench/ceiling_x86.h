@@ -1,9 +1,9 @@
 /* Bodies of the register-only loops of the x86 files. In assembly, because a compiler would see that the results go
  * nowhere.
  *
- * LOOP_X86(name, text)         a function that runs `text` for \i = 0 ... 11, independent of each other, in every
- * iteration; registers 13 to 15 hold small normal floats, which are also harmless integers. READ_X86(register, width)
- * a function read_all that loads every byte once into vectors of `width` bytes. */
+ *   LOOP_X86(name, text)       a function that runs `text` for \i = 0 ... 11, independent of each other, in every
+ *                              iteration; registers 13 to 15 hold small normal floats, also harmless as integers
+ *   READ_X86(register, width)  a function read_all that loads every byte once into vectors of `width` bytes */
 #ifndef RFA_BENCH_CEILING_X86_H
 #define RFA_BENCH_CEILING_X86_H
 
