@@ -256,6 +256,35 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_plan(struct rfa_plan_info *plan,
 RFA_API RFA_CHECKED enum rfa_status rfa_session_step(struct rfa_step_info *step, const rfa_session *session, int i);
 RFA_API RFA_CHECKED enum rfa_status rfa_session_block(struct rfa_block_info *block, const rfa_session *session, int i);
 
+/* ------------------------------------------------------------------ the selective scan by itself */
+
+/* Mamba-1's selective scan with its softplus and gate, one thread, no allocation (Gu and Dao, arXiv:2312.00752, algorithm 2):
+ *     dt      = softplus(delta[t][c])                        h[c][n] = exp(dt * a[c][n]) * h[c][n] + dt * b[t][n] * u[t][c]
+ *     y[t][c] = (sum over n of c[t][n] * h[c][n] + d[c] * u[t][c]) * silu(z[t][c])
+ * Rows are plain and contiguous: delta, u, z, y [length][channels]; b, c [length][states]; d [channels]. z NULL: no gate. y may be delta,
+ * u or z. `a` and `state` are in panels of 16 channels, [ceil(channels/16)][states][16], so that a panel's states stay in registers:
+ * rfa_scan_pack makes them from [channels][states]. state NULL: starts from zero and is not kept; otherwise it is read and updated, and
+ * a sequence cut in two gives the same bits as in one piece. The result has the same bits on every CPU. */
+struct rfa_selective_scan {
+    size_t length, channels, states; /* states 1 ... 256 */
+    const float *delta, *u, *z, *a, *b, *c, *d;
+    float *y, *state;
+    void *scratch; /* rfa_selective_scan_scratch(states) bytes, aligned to 64 */
+    uint32_t cpu;  /* rfa_cpu_bits(), asked once; 0: plain C */
+};
+
+RFA_API RFA_CHECKED enum rfa_status rfa_selective_scan(const struct rfa_selective_scan *scan);
+RFA_API size_t rfa_selective_scan_scratch(size_t states);
+
+/* Floats of `a` or `state` in panels; and the packing, padding zero. */
+RFA_API size_t rfa_scan_panel_floats(size_t channels, size_t states);
+RFA_API void rfa_scan_pack(float *panels, const float *rows, size_t channels, size_t states);
+
+/* The instruction sets of this machine, for rfa_selective_scan.cpu. Asks the CPU and the operating system: keep the answer. */
+RFA_API uint32_t rfa_cpu_bits(void);
+
+/* ------------------------------------------------------------------ names */
+
 /* The words "vision", "scene", "text", "answer"; NULL for any other number. */
 RFA_API const char *rfa_stage_name(int stage);
 
