@@ -15,7 +15,7 @@ struct rfa_command {
     int (*run)(int argc, char **argv); /* argv[0] is the first argument after the subcommand's name */
 };
 
-extern const struct rfa_command rfa_cmd_eval, rfa_cmd_score;
+extern const struct rfa_command rfa_cmd_eval, rfa_cmd_live, rfa_cmd_score;
 extern const struct rfa_command rfa_cmd_run, rfa_cmd_info, rfa_cmd_plan, rfa_cmd_synth, rfa_cmd_verify,
     rfa_cmd_quantize, rfa_cmd_bench;
 

@@ -7,6 +7,20 @@
 #include "cli.h"
 #include "metrics.h"
 
+uint32_t rfa_top_actions(uint32_t *top, uint32_t most, const float *score, uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = count < most ? count++ : most;
+        for (; at > 0 && score[i] > score[top[at - 1]]; at--)
+            if (at < most)
+                top[at] = top[at - 1];
+        if (at < most)
+            top[at] = i;
+    }
+    return count;
+}
+
 uint32_t rfa_sample_top(const struct rfa_sample *sample, uint32_t classes)
 {
     uint32_t top = 0;

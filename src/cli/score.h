@@ -27,6 +27,10 @@ void rfa_score_free(struct rfa_score *score);
 void rfa_score_print(const struct rfa_score *score, const struct rfa_results_run *run, FILE *out);
 void rfa_score_print_json(const struct rfa_score *score, const struct rfa_results_run *run, FILE *out);
 
+/* Writes the positions of the highest of n scores, the highest first, of equal ones the first first. Returns how many:
+ * at most `most`. */
+uint32_t rfa_top_actions(uint32_t *top, uint32_t most, const float *score, uint32_t n);
+
 /* The class with the highest logit. */
 uint32_t rfa_sample_top(const struct rfa_sample *sample, uint32_t classes);
 bool rfa_sample_has(const struct rfa_sample *sample, uint32_t action);
