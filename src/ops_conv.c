@@ -128,7 +128,8 @@ static struct conv describe(const struct rfa_session *s, const struct rfa_step *
     c.in_stride = int8 ? rfa_map_row_bytes(channels) : channels * element;
     c.row_stride = int8 ? rfa_row_bytes(step->w.k) : step->w.k * element;
     c.pad = int8 ? s->kernels.gemm_s8->a_xor : 0;
-    c.direct = step->p.conv.kernel == 1 && step->p.conv.stride == 1;
+    c.direct = step->p.conv.kernel == 1 && step->p.conv.stride == 1 &&
+               c.in_stride == c.row_stride; /* not where pixels are packed */
     return c;
 }
 
