@@ -19,7 +19,7 @@ from scene import FPS, FRAMES, KEY_FRAME, make_scene
 def write_mp4(path, pixels, crf):
     h, w = pixels.shape[1:3]
     subprocess.run(["ffmpeg", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{w}x{h}", "-r", str(FPS), "-i", "-", "-an",
-                    "-c:v", "libx264", "-preset", "slow", "-crf", str(crf), "-pix_fmt", "yuv420p", "-threads", "1", "-bitexact", "-movflags", "+faststart", path],
+                    "-c:v", "libx264", "-preset", "fast", "-crf", str(crf), "-pix_fmt", "yuv420p", "-threads", "1", "-bitexact", "-movflags", "+faststart", path],
                    input=pixels.tobytes(), check=True)
 
 
@@ -45,7 +45,9 @@ def main():
     args.folder.mkdir(parents=True, exist_ok=True)
     clips = [annotate(args.split, args.first + i) for i in range(args.count)]
     rows = questions({"captions": [c[1] for c in clips]})
-    with open(args.folder / "annotations.jsonl", "w") as f:
+    annotations = args.folder / "annotations.jsonl"
+    unfinished = annotations.with_suffix(".part")                   # so that the annotations exist only when all clips do
+    with open(unfinished, "w") as f:
         for i, (scene, _, boxes, order) in enumerate(clips):
             name = f"{args.split}-{args.first + i:04d}.mp4"
             write_mp4(str(args.folder / name), render(scene, np.arange(FRAMES) / FPS, h, w, 1.0, args.noise), args.crf)
@@ -54,6 +56,7 @@ def main():
                 f.write(json.dumps({"video": name, "at": KEY_FRAME / FPS, "person": int(np.where(order == figure)[0][0]), "kind": kind, "caption": text,
                                     "box": rounded[figure], "labels": scene.figures[figure].labels(),
                                     "others": [b for k, b in enumerate(rounded) if k != figure]}) + "\n")
+    unfinished.rename(annotations)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def main():
     for name, shape in kinds.items():
         path = folder / f"{split}.{name}.u8"
         if not path.exists() or path.stat().st_size != count * int(np.prod(shape)):
-            with open(path, "wb") as f:
+            with open(path, "ab") as f:                              # never cuts what the other worker wrote
                 f.truncate(count * int(np.prod(shape)))
     pixels = {name: np.memmap(folder / f"{split}.{name}.u8", np.uint8, "r+", shape=(count, *shape)) for name, shape in kinds.items()}
     rows, texts = [], []

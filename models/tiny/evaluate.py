@@ -1,4 +1,4 @@
-"""Scores a checkpoint on the test split in PyTorch: python3 evaluate.py CHECKPOINT.pt|.safetensors --data FOLDER [--split test] [--clips N] [--mp4 FOLDER] [--json OUT]
+"""Scores a checkpoint on the test split in PyTorch: python3 evaluate.py CHECKPOINT.pt|.safetensors --data FOLDER [--split test] [--clips N] [--mp4 FOLDER] [--blind captions|video] [--json OUT]
 
 Figures: mAP and AUROC (weighted over the domain's actions), mean IoU, right person (the answer's box has its highest IoU with the
 referred figure), per action and per kind of caption; with --mp4 the pixels come from the decoded videos of clips.py; and the ablations: captions, keywords, sentence or videos of another clip, no detections.
@@ -111,7 +111,7 @@ def brief(name, s):
     return f"{name:28} mAP {s['mAP']:.3f}  AUROC {s['AUROC']:.3f}  mIoU {s['mIoU']:.3f}  IoU>.5 {s['IoU>0.5']:.3f}  right person {s['right person']:.3f}"
 
 
-def evaluate(model, data, clips=None, ablations=True, mp4=None, split="test"):
+def evaluate(model, data, clips=None, ablations=True, mp4=None, split="test", blind=None):
     model.eval()
     visual, person, boxes = cache_mp4(model, mp4, split, clips) if mp4 else cache(model, data, clips=clips)
     tokenizer, rows = Tokenizer(vocabulary()), [r for r in questions(data) if r[0] < len(visual)]
@@ -120,9 +120,13 @@ def evaluate(model, data, clips=None, ablations=True, mp4=None, split="test"):
     rng = np.random.default_rng(3)
     order = rng.permutation(len(rows))
     other = [texts[k] for k in order]
+    turn = torch.from_numpy(rng.permutation(len(visual)))
     cases = {"model": (texts, texts, visual, person, boxes)}
-    if ablations:
-        turn = torch.from_numpy(rng.permutation(len(visual)))
+    if blind == "captions":
+        cases = {"model": (blank, blank, visual, person, boxes)}
+    elif blind == "video":
+        cases = {"model": (texts, texts, visual[turn], person[turn], boxes[turn])}
+    elif ablations:
         none = torch.zeros_like(person)
         cases |= {"captions of other clips": (other, other, visual, person, boxes), "keywords of other clips": (texts, other, visual, person, boxes),
                   "keywords removed": (texts, blank, visual, person, boxes), "sentences of other clips": (other, texts, visual, person, boxes),
@@ -155,11 +159,12 @@ def main():
     a.add_argument("--split", default="test")
     a.add_argument("--clips", type=int)
     a.add_argument("--mp4", help="folder of test-0000.mp4 ...; needs --clips")
+    a.add_argument("--blind", choices=("captions", "video"), help="asks a control as it was trained: every caption \"person\", or videos of other clips")
     a.add_argument("--brief", action="store_true", help="no ablations")
     a.add_argument("--json")
     args = a.parse_args()
     torch.set_num_threads(1)
-    result = evaluate(load_model(args.checkpoint), load(args.data, args.split), args.clips, not args.brief, args.mp4, args.split)
+    result = evaluate(load_model(args.checkpoint), load(args.data, args.split), args.clips, not args.brief, args.mp4, args.split, args.blind)
     print(json.dumps(result["model"], indent=1))
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(result, indent=1) + "\n")

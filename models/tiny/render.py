@@ -124,23 +124,30 @@ def _draw(canvas, f, j, held):
         limb(held[1], held[2], .03, "phone")
 
 
+CHUNK_PIXELS = 1 << 19                                 # drawn at once: more would leave the caches
 _NOISE = np.random.Generator(np.random.Philox(11)).standard_normal(1 << 21).astype(np.float32)
 
 
 def render(scene, times, h, w, soft=1.25, noise=None, jpeg=None):
     """uint8 [T,h,w,3]. noise: standard deviation in grey levels (default: the scene's own); jpeg: quality or None."""
     rng = np.random.Generator(np.random.Philox(key=[scene.look, h * 4096 + w]))
-    canvas = Canvas(background(scene.look, h, w), len(times), soft)
+    room = background(scene.look, h, w)
+    if noise is None:
+        noise = 1.5 + 6 * (scene.look % 1000 / 1000) ** 2
+    chunks = np.array_split(times, -(-len(times) * h * w // CHUNK_PIXELS))
+    out = np.concatenate([_render_chunk(scene, t, room, soft, noise, rng) for t in chunks])
+    return np.stack([recompress(p, jpeg) for p in out]) if jpeg else out
+
+
+def _render_chunk(scene, times, room, soft, noise, rng):
+    canvas = Canvas(room, len(times), soft)
     for f in sorted(scene.figures, key=lambda f: f.ground):
         j, held = joints(f, times)
         _draw(canvas, f, j, held)
-    if noise is None:
-        noise = 1.5 + 6 * (scene.look % 1000 / 1000) ** 2
-    for k, picture in enumerate(canvas.pixels):
+    for picture in canvas.pixels:
         start = rng.integers(_NOISE.size - picture.size)
         picture += np.float32(noise) * _NOISE[start:start + picture.size].reshape(picture.shape)
-    out = np.clip(canvas.pixels + .5, 0, 255).astype(np.uint8)
-    return np.stack([recompress(p, jpeg) for p in out]) if jpeg else out
+    return np.clip(canvas.pixels + .5, 0, 255).astype(np.uint8)
 
 
 def recompress(picture, quality):

@@ -1,11 +1,10 @@
 """Trains refatom-tiny, stage by stage, with checkpoints and resume.
 
-    python3 train.py vision|detector|head|joint --data FOLDER --work FOLDER --steps N [--batch B] [--rate LR] [--blind captions|video]
+    python3 train.py vision|detector|head --data FOLDER --work FOLDER --steps N [--batch B] [--rate LR] [--blind captions|video]
 
 vision    single frames: ViT, Q-Former and the keyword path (OPT, proj_text) learn what each visual token describes
 detector  key frames: DETR, Hungarian matching
 head      whole clips on cached visual tokens and detections: everything behind them, and the text paths
-joint     whole clips, end to end, from the head's result
 --blind   a control: captions replaced by the constant "person", or clips' visual tokens and detections by those of another clip
 """
 import argparse
@@ -288,35 +287,9 @@ def head(run):
     run.loop(step)
 
 
-def joint(run):
-    run.restore((run.args.start,))
-    model, data = run.model, run.data
-    path = run.work / "cache.pt"
-    _, person, boxes = torch.load(path) if path.exists() else cache(model, data)
-    model.train()
-    model.detection_model.eval()
-    blip = model.modelblip
-    slow = [*blip.visual_encoder.parameters(), *blip.ln_vision.parameters(), *blip.Qformer.parameters(), blip.query_tokens]
-    known = {id(p) for p in slow}
-    run.optimise([([p for p in head_parameters(model) if id(p) not in known] + list(run.heads.parameters()), 1.0), (slow, .6)])
-
-    def step():
-        clips = run.rng.choice(len(data["count"]), run.args.batch, replace=False)
-        frames = normalise(np.stack([data["frames"][c] for c in clips]), True)
-        visual = model.vision(frames.flatten(0, 1))
-        weight = losses.ownership(tensor(data["boxes"][clips]).flatten(0, 1), tensor(data["count"][clips]).repeat_interleave(8), CONFIG["visual_tokens"])
-        spread = lambda name: tensor(data[name][clips]).repeat_interleave(8, 0)
-        token_loss, _ = run.heads.loss(visual, weight, spread("attributes"), spread("actions"), tensor(data["boxes"][clips]).flatten(0, 1),
-                                       tensor(data["points"][clips]).flatten(0, 1))
-        loss, stats = clip_loss(run, clips, visual.unflatten(0, frames.shape[:2]), person[clips], boxes[clips], 5)
-        return loss + .4 * token_loss, stats
-
-    run.loop(step)
-
-
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("stage", choices=("vision", "detector", "head", "joint"))
+    a.add_argument("stage", choices=("vision", "detector", "head"))
     a.add_argument("--data", required=True)
     a.add_argument("--work", required=True)
     a.add_argument("--steps", type=int, required=True)
@@ -324,14 +297,13 @@ def main():
     a.add_argument("--rate", type=float, default=1e-3)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--name", help="of the checkpoint (default: the stage)")
-    a.add_argument("--start", default="head", help="checkpoint the joint stage starts from")
     a.add_argument("--blind", choices=("captions", "video"))
     a.add_argument("--threads", type=int, default=1)
     args = a.parse_args()
     args.name = args.name or args.stage
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    {"vision": vision, "detector": detector, "head": head, "joint": joint}[args.stage](Run(args, args.stage))
+    {"vision": vision, "detector": detector, "head": head}[args.stage](Run(args, args.stage))
 
 
 if __name__ == "__main__":
