@@ -59,6 +59,17 @@ cmp "$work/one.json" "$work/parts.json" || fail "three shards score otherwise th
 "$refatom" score "$work/whole.jsonl" "$work/part1.jsonl" --json | sed 's/"repeated": [0-9]*/"repeated": 0/' | cmp - "$work/one.json" ||
     fail "samples that come twice count twice"
 
+# pictures: every class with positives has its curve; the page holds its key frames and refers to nothing outside
+"$refatom" score "$work/whole.jsonl" --svg "$work/plot.svg" --html "$work/page.html" --videos "$videos" > "$work/table"
+classes=$(grep -c '^ *[0-9][0-9]*  [a-z]' "$work/table")
+[ "$(grep -c 'AP [0-9.]*, [0-9]* positive' "$work/plot.svg")" -eq "$classes" ] || fail "$classes curves expected"
+[ "$(grep -c 'src="data:image/jpeg;base64,/9j/' "$work/page.html")" -eq 15 ] || fail "15 key frames expected"
+sed 's#xmlns="http://www.w3.org/2000/svg"##' "$work/page.html" | grep -q 'http' && fail "the page refers to something outside"
+[ ! -e "$work/page.html.jpg" ] || fail "a picture is left over"
+if command -v python3 > /dev/null; then
+    python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' "$work/plot.svg" || fail "the plot is no XML"
+fi
+
 # what had no answer is tried again when asked, and only that
 cp "$work/whole.jsonl" "$work/retry.jsonl"
 cp "$videos/clip1.mp4" "$videos/clip6.mp4"

@@ -337,28 +337,6 @@ static void show_progress(const struct eval *e)
 
 /* ------------------------------------------------------------------ work */
 
-static bool exists(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0;
-}
-
-/* DIR/VIDEO, with an ending where the name has none. malloc'ed. */
-static char *find_video(const char *folder, const char *video)
-{
-    static const char *const endings[] = {"", ".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg"};
-    size_t bytes = strlen(folder) + strlen(video) + 8;
-    char *path = malloc(bytes);
-    for (size_t i = 0; path && i < sizeof endings / sizeof *endings; i++) {
-        snprintf(path, bytes, "%s/%s%s", folder, video, endings[i]);
-        if (exists(path))
-            return path;
-    }
-    if (path)
-        snprintf(path, bytes, "%s/%s", folder, video);
-    return path;
-}
-
 static enum rfa_status encode_clip(struct eval *e, const struct rfa_clip *clip)
 {
     uint32_t group = e->options.frame_group;
@@ -376,7 +354,7 @@ static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample
                                            e->job.still ? RFA_SAMPLING_STILL : (enum rfa_sampling)e->info.sampling,
                                        .at_seconds = sample->at};
     struct rfa_clip *clip = NULL;
-    char *path = find_video(e->job.videos, sample->video);
+    char *path = rfa_find_video(e->job.videos, sample->video);
     if (!path)
         return rfa_fail(&e->options.log, RFA_ERR_NOMEM, "no memory for a file name");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, &e->options.log);

@@ -1,55 +1,96 @@
 /* refatom score: result files -> the paper's figures. */
-#include <stdlib.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
+#include "page.h"
+#include "plot.h"
 #include "score.h"
 
 enum { MAX_FILES = 4096 };
 
-static const char help[] = "refatom score RESULTS... [--json]\n\n"
-                           "Scores what 'refatom eval' wrote, any number of files together; shards give exactly what "
-                           "one file would. Classes without\n"
-                           "positives are left out, and for AUROC those without negatives; the others are weighted by "
-                           "their positives. The figures are\n"
-                           "scikit-learn's (average_precision_score, roc_auc_score, average=\"weighted\"); IoU is that "
-                           "of the one box, 0 where it is\n"
-                           "disjoint or has no area. Samples without an answer are counted and left out.\n\n"
-                           "  --json             print one JSON object\n";
+struct job {
+    const char *svg, *html, *report, *videos;
+    bool json;
+};
 
-static int print(struct rfa_samples *samples, const struct rfa_results_run *run, bool json)
+static const char help[] =
+    "refatom score RESULTS... [options]\n\n"
+    "Scores what 'refatom eval' wrote, any number of files together; shards give exactly what one file would. Classes "
+    "without\n"
+    "positives are left out, and for AUROC those without negatives; the others are weighted by their positives. The "
+    "figures are\n"
+    "scikit-learn's (average_precision_score, roc_auc_score, average=\"weighted\"); IoU is that of the one box, 0 "
+    "where it is\n"
+    "disjoint or has no area. Samples without an answer are counted and left out.\n\n"
+    "  --json             print one JSON object\n"
+    "  --svg FILE         draw precision over recall of every class, and which action is taken for which\n"
+    "  --html FILE        write one self-contained page: figures, plots, and the best and worst samples with key "
+    "frame, true and\n"
+    "                     predicted box, highest actions and caption; --report html is the same, to report.html\n"
+    "  --videos DIR       where the key frames for the page are; without it the page has no pictures\n";
+
+static enum rfa_status write_svg(const char *path, const struct rfa_score *score, const struct rfa_results_run *run,
+                                 const struct rfa_samples *samples)
+{
+    FILE *out = fopen(path, "wb");
+    if (!out)
+        return rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    enum rfa_status status = rfa_plot_svg(out, score, run, samples);
+    if ((ferror(out) | (fclose(out) != 0)) && status == RFA_OK)
+        status = rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be written; is the disk full?", path);
+    return status;
+}
+
+static int print(struct rfa_samples *samples, const struct rfa_results_run *run, const struct job *job)
 {
     struct rfa_score score;
     enum rfa_status status = rfa_score_compute(&score, samples);
     if (status == RFA_OK && score.answered == 0)
         status = rfa_fail(&rfa_cli_log, RFA_ERR_FORMAT,
                           "none of the %zu samples has an answer: there is nothing to score", score.failed);
-    if (status == RFA_OK && json)
-        rfa_score_print_json(&score, run, stdout);
-    else if (status == RFA_OK)
-        rfa_score_print(&score, run, stdout);
+    if (status == RFA_OK)
+        (job->json ? rfa_score_print_json : rfa_score_print)(&score, run, stdout);
+    if (status == RFA_OK && job->svg)
+        status = write_svg(job->svg, &score, run, samples);
+    if (status == RFA_OK && job->html)
+        status = rfa_page_write(job->html, &score, run, samples, job->videos);
     rfa_score_free(&score);
     return status == RFA_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int parse(struct job *job, const char **path, int argc, char **argv)
+{
+    const struct rfa_cli_option options[] = {
+        {"--json", NULL, &job->json},     {"--svg", &job->svg, NULL},       {"--html", &job->html, NULL},
+        {"--report", &job->report, NULL}, {"--videos", &job->videos, NULL},
+    };
+    int files = rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], path, MAX_FILES);
+    if (files == 0)
+        fputs("refatom: score wants RESULTS; see 'refatom score --help'\n", stderr);
+    if (files > 0 && job->report && strcmp(job->report, "html") != 0) {
+        fprintf(stderr, "refatom: --report: there is only html, not '%s'\n", job->report);
+        return 0;
+    }
+    if (job->report && !job->html)
+        job->html = "report.html";
+    return files;
 }
 
 static int run(int argc, char **argv)
 {
     static const char *path[MAX_FILES];
-    bool json = false;
-    const struct rfa_cli_option options[] = {{"--json", NULL, &json}};
-    int files = rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], path, MAX_FILES);
-    if (files < 0)
+    struct job job = {.svg = NULL};
+    int files = parse(&job, path, argc, argv);
+    if (files <= 0)
         return EXIT_USAGE;
-    if (files == 0) {
-        fputs("refatom: score wants RESULTS; see 'refatom score --help'\n", stderr);
-        return EXIT_USAGE;
-    }
     struct rfa_samples samples = {.log = &rfa_cli_log};
     struct rfa_results_run about = {.model = NULL};
     enum rfa_status status = RFA_OK;
     for (int i = 0; status == RFA_OK && i < files; i++)
         status = rfa_results_read(&samples, &about, path[i]);
-    int result = status == RFA_OK ? print(&samples, &about, json) : EXIT_FAILED;
+    int result = status == RFA_OK ? print(&samples, &about, &job) : EXIT_FAILED;
     rfa_samples_free(&samples);
     return result;
 }

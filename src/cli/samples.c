@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { CHUNK = 1 << 16, ALIGNMENT = 16, MAX_SAMPLES = 1 << 28 };
 
@@ -313,4 +314,20 @@ enum rfa_status rfa_samples_read(struct rfa_samples *samples, const char *path, 
     if (status == RFA_OK && samples->count == 0)
         status = rfa_fail(samples->log, RFA_ERR_FORMAT, "%s: holds no samples; it wants one JSON object a line", path);
     return status == RFA_OK ? number_equal_keys(samples, path) : status;
+}
+
+char *rfa_find_video(const char *folder, const char *video)
+{
+    static const char *const endings[] = {".mpg", ".m4v", ".mov", ".avi", ".webm", ".mkv", ".mp4", ""};
+    size_t bytes = strlen(folder) + strlen(video) + 8;
+    char *path = malloc(bytes);
+    struct stat s;
+    if (!path)
+        return NULL;
+    snprintf(path, bytes, "%s/%s", folder, video);
+    for (size_t i = sizeof endings / sizeof *endings; i-- > 0 && stat(path, &s) != 0;)
+        snprintf(path, bytes, "%s/%s%s", folder, video, endings[i]);
+    if (stat(path, &s) != 0)
+        snprintf(path, bytes, "%s/%s", folder, video);
+    return path;
 }

@@ -56,4 +56,8 @@ void rfa_samples_sort(struct rfa_samples *samples);
 /* Finds a key among sorted samples, or NULL. */
 const struct rfa_sample *rfa_samples_find(const struct rfa_samples *samples, const char *key);
 
+/* The path FOLDER/VIDEO, with the ending of a video file where there is none of that very name. malloc'ed; NULL without
+ * memory. */
+char *rfa_find_video(const char *folder, const char *video);
+
 #endif
