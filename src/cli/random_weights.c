@@ -130,7 +130,7 @@ static float value(const struct rfa_random *r, size_t i)
         return dt + logf(-expm1f(-dt));
     }
     case RFA_RANDOM_CLASS_BIAS:
-        return i == r->person || i == r->classes - 1 ? 0.0f : -3.0f;
+        return i == r->person ? 2.0f : i == r->classes - 1 ? 0.0f : -3.0f;
     case RFA_RANDOM_STATES:
     case RFA_RANDOM_NORMAL:
         break;

@@ -15,7 +15,7 @@ struct rfa_random {
         RFA_RANDOM_NORMAL,
         RFA_RANDOM_DT_BIAS,   /* softplus^-1 of a step size that is log-uniform in 0.001 ... 0.1 */
         RFA_RANDOM_STATES,    /* Mamba's a: -exp(log(state + 1) + 0.1 normal), panels */
-        RFA_RANDOM_CLASS_BIAS /* -3, but 0 for the person and for "no object" */
+        RFA_RANDOM_CLASS_BIAS /* -3, but 0 for "no object" and 2 for persons, so that there are some */
     } kind;
     uint32_t person, classes;
 };
