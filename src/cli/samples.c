@@ -238,7 +238,8 @@ static int by_place(const void *a, const void *b)
 
 void rfa_samples_sort(struct rfa_samples *samples)
 {
-    qsort(samples->item, samples->count, sizeof *samples->item, by_key);
+    if (samples->count > 0)
+        qsort(samples->item, samples->count, sizeof *samples->item, by_key);
 }
 
 static int compare_key(const void *key, const void *sample)
