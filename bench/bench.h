@@ -12,6 +12,7 @@ struct rfa_bench_options {
     const char *filter;         /* kernels: only rows whose "kernel tier shape" holds this text; NULL: all */
     double seconds;             /* kernels: time for each row */
     long answers;               /* model: runs of the answer stage */
+    bool steps;                 /* model: one line a step as well */
     bool json;
     FILE *out;
 };

@@ -7,7 +7,15 @@
 #include "ceiling.h"
 #include "timing.h"
 
-enum { WORDS = 20, MAX_CLIPS = 20, MAX_TRIES = 50, MAX_OPS = 64, CAMERA_WIDTH = 1280, CAMERA_HEIGHT = 720 };
+enum {
+    WORDS = 20,
+    MAX_CLIPS = 20,
+    MAX_TRIES = 50,
+    MAX_OPS = 64,
+    STEP_RUNS = 5,
+    CAMERA_WIDTH = 1280,
+    CAMERA_HEIGHT = 720
+};
 
 static const double CLIP_SECONDS = 8; /* clips are repeated for about so long */
 
@@ -25,6 +33,7 @@ struct run {
     const struct rfa_loop_row *loop;
     double ceiling, open_seconds, init_seconds;
     double *samples;
+    double *step_seconds; /* [steps][STEP_RUNS] */
 };
 
 /* Sums over the steps of one stage and op. */
@@ -161,7 +170,8 @@ static bool open_inputs(struct run *r)
     for (size_t i = 0; r->camera && i < 3 * (size_t)CAMERA_WIDTH * CAMERA_HEIGHT; i++)
         r->camera[i] = (unsigned char)(i * 2654435761u >> 24);
     r->samples = malloc((most > MAX_TRIES ? most : MAX_TRIES) * sizeof *r->samples);
-    return r->pixels && r->key && r->camera && r->samples;
+    r->step_seconds = calloc((size_t)r->plan.steps * STEP_RUNS, sizeof *r->step_seconds);
+    return r->pixels && r->key && r->camera && r->samples && r->step_seconds;
 }
 
 static void measure_ceiling(struct run *r)
@@ -181,6 +191,7 @@ static void close_run(struct run *r)
     free(r->key);
     free(r->camera);
     free(r->samples);
+    free(r->step_seconds);
 }
 
 /* ------------------------------------------------------------------ output */
@@ -255,6 +266,54 @@ static void add(struct op_sum *sum, const struct rfa_step_info *s)
     sum->weight_bytes += (double)s->weight_bytes;
 }
 
+/* Runs one group of frames, one scene, one caption and one answer a few times; every step keeps all its times, sorted.
+ */
+static enum rfa_status time_steps(struct run *r)
+{
+    struct rfa_step_info s;
+    struct rfa_result result;
+    for (int run = 0; run < STEP_RUNS; run++) {
+        enum rfa_status status = rfa_encode_frame_pixels(r->session, 0, r->pixels, r->session_options.frame_group);
+        status = status == RFA_OK ? rfa_encode_scene_pixels(r->session, r->key) : status;
+        status = status == RFA_OK ? encode_words(r) : status;
+        status = status == RFA_OK ? rfa_answer(r->session, &result) : status;
+        for (int i = 0; status == RFA_OK && i < r->plan.steps; i++) {
+            status = rfa_session_step(&s, r->session, i);
+            r->step_seconds[i * STEP_RUNS + run] = s.seconds;
+        }
+        if (status != RFA_OK)
+            return status;
+    }
+    for (int i = 0; i < r->plan.steps; i++)
+        rfa_bench_sort(r->step_seconds + i * STEP_RUNS, STEP_RUNS);
+    return RFA_OK;
+}
+
+/* Step i with the median of its times. */
+static bool step(struct rfa_step_info *s, const struct run *r, int i)
+{
+    if (i >= r->plan.steps || rfa_session_step(s, r->session, i) != RFA_OK)
+        return false;
+    s->seconds = rfa_bench_quantile(r->step_seconds + i * STEP_RUNS, STEP_RUNS, 0.5);
+    return true;
+}
+
+static void print_steps(const struct run *r)
+{
+    struct rfa_step_info s;
+    for (int i = 0; step(&s, r, i); i++)
+        if (r->options->json)
+            fprintf(r->options->out,
+                    "{\"step\": \"%s\", \"stage\": \"%s\", \"op\": \"%s\", \"ns\": %.0f, \"work\": %.0f, \"unit\": "
+                    "\"MAC\", "
+                    "\"weight_bytes\": %zu, \"share\": %.4f}\n",
+                    s.name, s.stage, s.op, s.seconds * 1e9, s.macs, s.weight_bytes, share(r, s.macs, s.seconds));
+        else
+            fprintf(r->options->out, "%-8s %-14s %-28s %10.3f ms %10.1f GMAC/s %6.1f%%\n", s.stage, s.op, s.name,
+                    s.seconds * 1e3, s.seconds > 0 ? s.macs / s.seconds * 1e-9 : 0.0,
+                    100 * share(r, s.macs, s.seconds));
+}
+
 /* Sums by op and by stage: of one group of frames, one scene, one caption, one answer. */
 static void print_ops(const struct run *r)
 {
@@ -264,7 +323,7 @@ static void print_ops(const struct run *r)
     if (!r->options->json)
         fprintf(r->options->out, "\n%-8s %-14s %5s %10s %12s %10s %7s %8s   (vision: one group of frames)\n", "stage",
                 "op", "steps", "ms", "GMAC", "GMAC/s", "share", "GB/s");
-    for (int i = 0; i < r->plan.steps && rfa_session_step(&s, r->session, i) == RFA_OK; i++) {
+    for (int i = 0; step(&s, r, i); i++) {
         int total = 0, at = 0;
         while (total < count && !(strcmp(sums[total].stage, s.stage) == 0 && strcmp(sums[total].op, "total") == 0))
             total++;
@@ -303,8 +362,11 @@ static enum rfa_status measure(struct run *r)
     if ((status = repeat(r, only_answer, 60, (size_t)r->options->answers, &count)) != RFA_OK)
         return status;
     print_waits(r, "answer", count);
-    if (rfa_encode_frame_pixels(r->session, 0, r->pixels, r->session_options.frame_group) == RFA_OK)
-        print_ops(r);
+    if ((status = time_steps(r)) != RFA_OK)
+        return status;
+    print_ops(r);
+    if (r->options->steps)
+        print_steps(r);
     if ((status = repeat(r, new_frame, 2, MAX_TRIES, &count)) != RFA_OK)
         return status;
     print_waits(r, "new frame", count);

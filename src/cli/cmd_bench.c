@@ -6,7 +6,7 @@
 
 static const char help[] =
     "refatom bench kernels [--filter TEXT] [--seconds S] [--threads N] [--cpu TIER] [--json]\n"
-    "refatom bench model MODEL [--answers N] [--threads N] [--group N] [--cpu TIER] [--json]\n\n"
+    "refatom bench model MODEL [--answers N] [--steps] [--threads N] [--group N] [--cpu TIER] [--json]\n\n"
     "kernels  measures what this machine can do at most (int8 products and float multiply-adds in registers, cache and "
     "memory\n"
     "         reads), compares every kernel that it can run with plain C bit by bit, then times it on the model's "
@@ -18,6 +18,7 @@ static const char help[] =
     "  --filter TEXT   only rows that contain TEXT, such as 'gemm_s8 amx' or 'x1408'\n"
     "  --seconds S     time for each row, default 0.2\n"
     "  --answers N     default 100\n"
+    "  --steps         one line a step of the model as well\n"
     "  --threads N     default: all processors\n"
     "  --cpu TIER      use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
     "  --group N       frames that pass through the vision encoder together, default 2\n"
@@ -29,9 +30,9 @@ static int run(int argc, char **argv)
     struct rfa_cli_session session = {.threads = NULL};
     struct rfa_bench_options options = {.seconds = 0.2, .answers = 100, .out = stdout};
     const struct rfa_cli_option table[] = {
-        {"--filter", &filter, NULL},           {"--seconds", &seconds, NULL}, {"--answers", &answers, NULL},
-        {"--threads", &session.threads, NULL}, {"--cpu", &session.cpu, NULL}, {"--group", &session.group, NULL},
-        {"--json", NULL, &options.json},
+        {"--filter", &filter, NULL},           {"--seconds", &seconds, NULL},     {"--answers", &answers, NULL},
+        {"--threads", &session.threads, NULL}, {"--cpu", &session.cpu, NULL},     {"--group", &session.group, NULL},
+        {"--json", NULL, &options.json},       {"--steps", NULL, &options.steps},
     };
     int count = rfa_cli_parse(argc, argv, table, sizeof table / sizeof table[0], positional, 2);
     bool kernels = count == 1 && strcmp(positional[0], "kernels") == 0,

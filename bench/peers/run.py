@@ -1,0 +1,378 @@
+"""The same shapes through PyTorch, ONNX Runtime, OpenVINO and refatom, alternating, one and more threads, errors against float64.
+
+Weights are random and the same for everybody: `refatom synth` makes a one-block model of full width, the engines read its ViT block.
+Error: RMS of the difference over RMS of the block's update (output - input), on plain input and with 4 of 1,408 channels times 40.
+"""
+import argparse
+import copy
+import json
+import os
+import pathlib
+import statistics
+import struct
+import subprocess
+import sys
+import time
+import warnings
+
+CONFIG = {
+    "frames": 8, "actions": 80, "image_size": 224, "patch": 14, "vit_dim": 1408, "vit_heads": 16, "vit_mlp": 6144, "vit_layers": 1,
+    "visual_tokens": 32, "qformer_dim": 768, "qformer_heads": 12, "qformer_mlp": 3072, "qformer_layers": 12, "cross_every": 2,
+    "vocab": 1000, "text_positions": 64, "cls_id": 101, "sep_id": 102, "opt_dim": 2560, "opt_heads": 32, "opt_mlp": 10240,
+    "opt_layers": 8, "opt_vocab": 1000, "opt_positions": 30, "keyword_limit": 30, "key_frame_size": [340, 465], "resnet_width": 64,
+    "resnet_blocks": [3, 4, 6, 3], "detr_dim": 256, "detr_heads": 8, "detr_mlp": 2048, "detr_encoder": 6, "detr_decoder": 6,
+    "detr_queries": 100, "detr_classes": 92, "person_class": 1, "fusion_dim": 256, "fusion_heads": 8, "mamba_state": 16,
+    "mamba_conv": 4, "mamba_expand": 2}
+OUTLIERS, FACTOR = [17, 400, 901, 1307], 40.0
+SECONDS = 0.6  # for each engine, work, thread count and round
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("refatom", help="the program")
+    p.add_argument("--work", default=str(pathlib.Path.home() / ".cache/refatom-peers"), help="folder for the models made on the way")
+    p.add_argument("--threads", default="1,2")
+    p.add_argument("--rounds", type=int, default=2)
+    p.add_argument("--only", default="error,vit,opt,qformer,detr,gemm,scan,retrieval")
+    p.add_argument("--isa", choices=["best", "avx512vnni", "avx2"], default="best",
+                   help="cap for refatom, oneDNN (PyTorch) and OpenVINO; ONNX Runtime's own kernels know no cap")
+    p.add_argument("--json", help="write the rows there as well")
+    return p.parse_args()
+
+
+ARGS = arguments()
+CAPS = {"avx512vnni": "AVX512_CORE_VNNI", "avx2": "AVX2"}
+if ARGS.isa != "best":  # before any engine is loaded
+    os.environ["ONEDNN_MAX_CPU_ISA"] = os.environ["DNNL_MAX_CPU_ISA"] = CAPS[ARGS.isa]
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+warnings.filterwarnings("ignore")
+
+import gguf
+import numpy as np
+import torch
+from torch import nn
+
+import networks
+
+torch.manual_seed(1)
+torch.set_grad_enabled(False)
+WORK = pathlib.Path(ARGS.work)
+THREADS = [int(t) for t in ARGS.threads.split(",")]
+FLAGS = pathlib.Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
+
+
+def optional(name):
+    try:
+        return __import__(name)
+    except Exception as e:  # an engine that does not load here is reported and left out
+        print(f"# {name}: not available ({str(e).splitlines()[0] if str(e) else type(e).__name__})", flush=True)
+        return None
+
+
+ort, ov, nncf, onnx = optional("onnxruntime"), optional("openvino"), optional("nncf"), optional("onnx")
+
+
+# ------------------------------------------------------------------ refatom
+
+def refatom(*args):
+    done = subprocess.run([ARGS.refatom, *args], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"refatom {' '.join(args)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def tier():
+    return [] if ARGS.isa == "best" else ["--cpu", ARGS.isa]
+
+
+def tensors(path):
+    return {t.name: t for t in gguf.GGUFReader(str(path)).tensors}
+
+
+def make_models():
+    """float32 and int8, plain and with outlier channels: what feeds the first block is scaled, the block's own weights stay."""
+    config, plain, outliers = WORK / "one.json", WORK / "plain.gguf", WORK / "outliers.gguf"
+    config.write_text(json.dumps(CONFIG))
+    if not plain.exists():
+        refatom("synth", str(config), str(plain), "--f32")
+        set_norm(plain, 1.0)
+    if not outliers.exists():
+        outliers.write_bytes(plain.read_bytes())
+        set_norm(outliers, FACTOR)
+    for path in (plain, outliers):
+        int8 = path.with_suffix(".int8.gguf")
+        if not int8.exists() or int8.stat().st_mtime < path.stat().st_mtime:
+            refatom("quantize", str(path), str(int8), "--keep", "vit.patch*")
+    return plain, outliers
+
+
+def set_norm(path, factor):
+    """ln_vision becomes a plain normalisation, so that the block's output can be read from the trace `vision`."""
+    reader = gguf.GGUFReader(str(path), "r+")
+    t = {t.name: t for t in reader.tensors}
+    t["vit.norm.weight"].data[:] = 1.0
+    t["vit.norm.bias"].data[:] = 0.0
+    for name in ("vit.patch.bias", "vit.cls"):
+        t[name].data.reshape(-1)[OUTLIERS] *= factor
+    t["vit.patch.weight"].data.reshape(1408, -1)[OUTLIERS] *= factor
+    t["vit.pos"].data.reshape(-1, 1408)[:, OUTLIERS] *= factor
+    reader.data.flush()
+
+
+def write_case(path, arrays):
+    """A GGUF file of float32 and int32 arrays: the inputs of `refatom run --inputs`."""
+    head, data = b"GGUF" + struct.pack("<IQQ", 3, len(arrays), 0), b""
+    for name, a in arrays.items():
+        head += struct.pack("<Q", len(name)) + name.encode() + struct.pack("<I", a.ndim)
+        head += b"".join(struct.pack("<Q", n) for n in reversed(a.shape))
+        head += struct.pack("<IQ", 0 if a.dtype == np.float32 else 26, len(data))
+        data += a.tobytes() + b"\0" * (-a.nbytes % 32)
+    path.write_bytes(head + b"\0" * (-len(head) % 32) + data)
+
+
+def block_input(t, frames):
+    """The tokens that enter the first block, float64: patches (row, column, channel), projection, class token, positions."""
+    w = lambda n, *shape: np.asarray(t[n].data, np.float64).reshape(*shape)
+    x = frames.astype(np.float16).astype(np.float64).reshape(8, 3, 16, 14, 16, 14).transpose(0, 2, 4, 3, 5, 1).reshape(8, 256, 588)
+    x = x @ w("vit.patch.weight", 1408, 588).T + w("vit.patch.bias", 1408)
+    x = np.concatenate([np.broadcast_to(w("vit.cls", 1, 1, 1408), (8, 1, 1408)), x], 1)
+    return x + w("vit.pos", 257, 1408)
+
+
+def load_block(t):
+    block = networks.VitBlock()
+    state = {}
+    for name in ("norm1", "norm2", "qkv", "out", "fc1", "fc2"):
+        for part in ("weight", "bias"):
+            data = torch.from_numpy(np.array(t[f"vit.blk.0.{name}.{part}"].data, np.float32))
+            state[f"{name}.{part}"] = data.reshape(block.state_dict()[f"{name}.{part}"].shape)
+    block.load_state_dict(state)
+    return block.eval()
+
+
+def error(got, want, before):
+    return float(np.sqrt(np.mean((got - want) ** 2) / np.mean((want - before) ** 2)))
+
+
+def refatom_error(path, frames, want, before):
+    """The trace holds (x - mean) / std of each row; the exact mean and std turn it back."""
+    case, trace = WORK / "case.gguf", WORK / "trace.gguf"
+    write_case(case, {"frames": frames, "key_frame": np.zeros((3, 340, 465), np.float32), "sentence_ids": np.array([101, 5, 102], np.int32),
+                      "keyword_ids": np.array([101, 5, 102], np.int32)})
+    refatom("run", str(path), "--inputs", str(case), "--trace", str(trace), *tier())
+    y = np.asarray(tensors(trace)["vision"].data, np.float64).reshape(want.shape)
+    return error(y * np.sqrt(want.var(-1, keepdims=True) + 1e-5) + want.mean(-1, keepdims=True), want, before)
+
+
+def refatom_times(path, threads):
+    """Seconds by work, medians of the steps' times."""
+    lines = [json.loads(line) for line in refatom("bench", "model", str(path), "--threads", str(threads), "--group", "8", "--answers", "1",
+                                                  "--json", "--steps", *tier()).splitlines()]
+    one = [json.loads(line) for line in refatom("bench", "model", str(path), "--threads", str(threads), "--group", "1", "--answers", "1",
+                                                "--json", "--steps", *tier()).splitlines()]
+    total = lambda rows, keep: sum(r["ns"] for r in rows if "step" in r and keep(r)) * 1e-9
+    return {"vit": total(lines, lambda r: r["step"].startswith("vit.blk.0.")),
+            "opt": total(lines, lambda r: r["step"].startswith("opt.blk.")) / CONFIG["opt_layers"],
+            "qformer": total(one, lambda r: r["stage"] == "vision" and r["step"].startswith("qf.")),
+            "detr": total(lines, lambda r: r["stage"] == "scene"), "tier": lines[0]["tier"]}
+
+
+def refatom_kernel(text, threads):
+    best = {}
+    for line in refatom("bench", "kernels", "--filter", text, "--seconds", str(SECONDS / 2), "--threads", str(threads), "--json", *tier()).splitlines():
+        row = json.loads(line)
+        if not row["kernel"].startswith("ceiling") and row["threads"] == threads:
+            best[row["shape"]] = min(best.get(row["shape"], 1e9), row["median_ns"] * 1e-9)
+    return best
+
+
+# ------------------------------------------------------------------ engines: name -> function(model, inputs, threads) -> call
+
+def torch_call(model, inputs, dtype=torch.float32):
+    model = copy.deepcopy(model).to(dtype)
+    inputs = [x.to(dtype) for x in inputs]
+    return lambda: model(*inputs)
+
+
+def torch_int8(model, inputs):
+    torch.backends.quantized.engine = "onednn" if "onednn" in torch.backends.quantized.supported_engines else "qnnpack"
+    quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {nn.Linear}, torch.qint8)
+    return lambda: quantized(*inputs)
+
+
+def onnx_file(name, model, inputs):
+    path = WORK / f"{name}.onnx"
+    torch.onnx.export(model, tuple(inputs), str(path), input_names=[f"x{i}" for i in range(len(inputs))], dynamo=False, opset_version=17)
+    return path
+
+
+def onnx_call(path, inputs, threads):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feed = {f"x{i}": x.numpy() for i, x in enumerate(inputs)}
+    return lambda: session.run(None, feed)[0]
+
+
+def onnx_int8(path):
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    out = path.with_suffix(".int8.onnx")
+    quantize_dynamic(str(path), str(out), weight_type=QuantType.QInt8, per_channel=True)
+    return out
+
+
+def openvino_call(model, inputs, threads, precision="f32"):
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": precision})
+    request, feed = compiled.create_infer_request(), {i: x.numpy() for i, x in enumerate(inputs)}
+    return lambda: request.infer(feed)[0]
+
+
+def engines(name, model, inputs):
+    """Engine -> function of the thread count that returns a call; built once, what fails is reported."""
+    found = {"PyTorch float32": lambda t: torch_call(model, inputs), "PyTorch int8 dynamic": lambda t: torch_int8(model, inputs)}
+    if "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS:
+        found["PyTorch bfloat16"] = lambda t: torch_call(model, inputs, torch.bfloat16)
+    if ort and onnx:
+        path = onnx_file(name, model, inputs)
+        int8 = onnx_int8(path)
+        found["ONNX Runtime float32"] = lambda t: onnx_call(path, inputs, t)
+        found["ONNX Runtime int8 dynamic"] = lambda t: onnx_call(int8, inputs, t)
+    if ov:
+        plain = ov.convert_model(model, example_input=tuple(inputs))
+        found["OpenVINO float32"] = lambda t: openvino_call(plain, inputs, t)
+        if nncf:
+            data = nncf.Dataset([0], lambda _: {i: x.numpy() for i, x in enumerate(inputs)})
+            static = nncf.quantize(ov.convert_model(model, example_input=tuple(inputs)), data, model_type=nncf.ModelType.TRANSFORMER, subset_size=1)
+            found["OpenVINO int8 static"] = lambda t: openvino_call(static, inputs, t)
+    return found
+
+
+# ------------------------------------------------------------------ timing
+
+def seconds(call, samples):
+    end = time.perf_counter() + SECONDS
+    call()
+    while True:
+        start = time.perf_counter()
+        call()
+        samples.append(time.perf_counter() - start)
+        if time.perf_counter() > end:
+            return
+
+
+def compare(title, calls, ours, unit_work=None):
+    """calls: engine -> maker(threads); ours(threads) -> seconds. Alternates engines in every round; prints a row an engine."""
+    rows = {}
+    for threads in THREADS:
+        torch.set_num_threads(threads)
+        made = {}
+        for engine, maker in calls.items():
+            try:
+                made[engine] = maker(threads)
+                made[engine]()
+            except Exception as e:
+                print(f"# {title}: {engine}: {str(e).splitlines()[0]}", flush=True)
+                made.pop(engine, None)
+        for _ in range(ARGS.rounds):
+            for engine, call in made.items():
+                seconds(call, rows.setdefault(engine, {}).setdefault(threads, []))
+            rows.setdefault("refatom", {}).setdefault(threads, []).append(ours(threads))
+    for engine, by in sorted(rows.items(), key=lambda r: statistics.median(r[1][THREADS[0]])):
+        times = [statistics.median(by[t]) if t in by else float("nan") for t in THREADS]
+        rates = "  ".join(f"{unit_work / t * 1e-9:8.1f} GMAC/s" for t in times) if unit_work else ""
+        print(f"{title:<28} {engine:<28} " + "  ".join(f"{1e3 * t:9.3f} ms" for t in times) + f"  {rates}", flush=True)
+        RESULTS.append({"work": title, "engine": engine, "threads": THREADS, "seconds": times})
+
+
+RESULTS = []
+
+
+def errors(plain, outliers):
+    rng = np.random.default_rng(7)
+    frames = rng.standard_normal((8, 3, 224, 224)).astype(np.float32)
+    for name, path in (("plain", plain), ("outliers", outliers)):
+        t = tensors(path)
+        before = block_input(t, frames)
+        block = load_block(t)
+        want = copy.deepcopy(block).double()(torch.from_numpy(before)).numpy()
+        x = torch.from_numpy(before.astype(np.float32))
+        print(f"error, {name:<21} {'refatom int8':<28} {100 * refatom_error(path.with_suffix('.int8.gguf'), frames, want, before):8.3f} %", flush=True)
+        for engine, maker in engines(f"vit_{name}", block, [x]).items():
+            try:
+                y = maker(THREADS[-1])()
+                y = y.float().numpy() if torch.is_tensor(y) else np.asarray(y)
+                print(f"error, {name:<21} {engine:<28} {100 * error(y.astype(np.float64), want, before):8.3f} %", flush=True)
+            except Exception as e:
+                print(f"# error, {name}: {engine}: {str(e).splitlines()[0]}", flush=True)
+
+
+def networks_to_compare(plain):
+    t = tensors(plain)
+    yield "vit", "ViT block, 8 frames", load_block(t), [torch.from_numpy(block_input(t, np.random.default_rng(7).standard_normal((8, 3, 224, 224)).astype(np.float32)).astype(np.float32))], 53.36e9
+    yield "opt", "OPT layer, 20 tokens", networks.OptLayer().eval(), [torch.randn(1, 20, 2560)], 1.575e9
+    yield "qformer", "Q-Former image path", networks.Qformer().eval(), [torch.randn(1, 257, 1408)], 6.37e9
+    yield "detr", "DETR-R50, 340 x 465", networks.Detr().eval(), [torch.randn(1, 3, 340, 465)], 16.01e9
+
+
+def gemm_calls(m, n, k):
+    calls = {}
+    a, w = torch.randint(-127, 128, (m, k), dtype=torch.int8), torch.randint(-127, 128, (k, n), dtype=torch.int8)
+    calls["PyTorch _int_mm"] = lambda t: lambda: torch._int_mm(a, w)
+    if ort and onnx:
+        from onnx import TensorProto, helper, numpy_helper
+        graph = helper.make_graph([helper.make_node("MatMulInteger", ["x0", "w"], ["y"])], "g",
+                                  [helper.make_tensor_value_info("x0", TensorProto.UINT8, [m, k])],
+                                  [helper.make_tensor_value_info("y", TensorProto.INT32, [m, n])], [numpy_helper.from_array(w.numpy(), "w")])
+        path = WORK / "gemm.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+        calls["ONNX Runtime u8 s8"] = lambda t: onnx_call(path, [torch.randint(0, 256, (m, k), dtype=torch.uint8)], t)
+    return calls
+
+
+def kernels():
+    if "gemm" in ARGS.only:
+        for m, n, k in ((257, 6144, 1408), (514, 6144, 1408), (257, 1408, 6144), (257, 4224, 1408), (20, 10240, 2560)):
+            shape = f"{m}x{n}x{k}"
+            compare(f"int8 product {shape}", gemm_calls(m, n, k), lambda t, s=shape: refatom_kernel(s, t)[s], m * n * k)
+    if "scan" in ARGS.only:
+        for length, width in ((800, 512), (240, 1536), (256, 512)):
+            x = [torch.rand(length, width), -torch.rand(width, 16) * 8, torch.randn(length, 16), torch.randn(length, 16),
+                 torch.randn(length, width), torch.randn(width), torch.randn(length, width)]
+            shape = f"{length}x{width}x16"
+            compare(f"scan {shape}", {"PyTorch loop": lambda t: lambda: networks.scan(*x)},
+                    lambda t, s=shape: refatom_kernel("scan_f32", t)[s])
+    if "retrieval" in ARGS.only:
+        unit = lambda *s: torch.nn.functional.normalize(torch.randn(*s), dim=-1)
+        q, v = unit(100, 768), unit(8, 32, 768)
+        calls = {"PyTorch": lambda t: lambda: (q @ v.transpose(1, 2)).argmax(-1), "NumPy": lambda t: lambda: (q.numpy() @ v.numpy().transpose(0, 2, 1)).argmax(-1)}
+        faiss = optional("faiss")
+        if faiss:
+            def flat(threads):
+                faiss.omp_set_num_threads(threads)
+                indices = [faiss.IndexFlatIP(768) for _ in range(8)]
+                for i, frame in zip(indices, v.numpy()):
+                    i.add(np.ascontiguousarray(frame))
+                return lambda: [i.search(q.numpy(), 1) for i in indices]
+            calls["FAISS flat"] = flat
+        compare("retrieval 100x8x32x768", calls, lambda t: refatom_kernel("retrieve", t)["100x32x768x8"])
+
+
+def main():
+    plain, outliers = make_models()
+    print(f"# ISA cap {ARGS.isa}; torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}; "
+          f"onnxruntime {ort and ort.__version__}; openvino {ov and ov.__version__.split('-')[0]}; threads {THREADS}", flush=True)
+    print("# CPU has " + ", ".join(f for f in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if f in FLAGS), flush=True)
+    if "error" in ARGS.only:
+        errors(plain, outliers)
+    int8 = plain.with_suffix(".int8.gguf")
+    for key, title, model, inputs, work in networks_to_compare(plain):
+        if key in ARGS.only.split(","):
+            compare(title, engines(key, model, inputs), lambda threads, key=key: refatom_times(int8, threads)[key], work)
+    kernels()
+    if ARGS.json:
+        pathlib.Path(ARGS.json).write_text(json.dumps(RESULTS, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

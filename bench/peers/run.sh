@@ -1,0 +1,14 @@
+#!/bin/sh
+# The same shapes through other engines and refatom, alternating, in one run. Sets up its own Python environment outside the tree.
+#
+#   bench/peers/run.sh REFATOM [run.py's options]       REFATOM: the program, such as build/refatom
+#
+# The environment is made once under ${XDG_CACHE_HOME:-~/.cache}/refatom-peers (REFATOM_PEERS names another folder); several gigabytes.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+home=${REFATOM_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/refatom-peers}
+if [ ! -x "$home/bin/python" ]; then
+    python3 -m venv "$home"
+    "$home/bin/pip" install --quiet --requirement "$here/requirements.txt"
+fi
+exec "$home/bin/python" "$here/run.py" --work "$home" "$@"
