@@ -89,7 +89,8 @@ float *rfa_scales(const struct rfa_session *s, int id)
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread)
 {
     const struct rfa_block *b = &s->block[s->model->graph.tensor_count + (step - s->model->graph.step)];
-    return s->arena + b->offset + (b->bytes - RFA_RED_ZONE) / (size_t)s->options.threads * (size_t)thread;
+    size_t bytes = b->bytes ? b->bytes - RFA_RED_ZONE : 0;
+    return s->arena + b->offset + bytes / (size_t)s->options.threads * (size_t)thread;
 }
 
 static bool is_result(const struct rfa_graph *g, int id)
