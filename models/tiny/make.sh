@@ -53,6 +53,10 @@ evaluate head --mp4 "$work/clips" --clips 500 --brief --json "$work/mp4.json"
 refatom=${REFATOM:-$here/../../build/refatom}
 if [ -x "$refatom" ]; then
     "$refatom" quantize "$work/refatom-tiny-float.gguf" "$work/refatom-tiny.gguf"
+    for name in refatom-tiny-float refatom-tiny; do
+        "$refatom" eval "$work/$name.gguf" --annotations "$work/clips/annotations.jsonl" --videos "$work/clips" -o "$work/$name.jsonl"
+    done
+    "$python" "$here/right_person.py" "$work/clips/annotations.jsonl" "$work/refatom-tiny-float.jsonl" "$work/refatom-tiny.jsonl"
 else
     echo "make.sh: no program at $refatom, so no int8 file; build it or name it in REFATOM, then: refatom quantize" >&2
 fi
