@@ -6,7 +6,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 sed -n '/^\/\* ---- README.md \*\/$/,/^\/\* ---- README.md \*\/$/p' "$tests/example.c" | grep -v -e '---- README.md' >"$work/example"
-sed -n '/^```c$/,/^```$/p' "$tests/../README.md" | grep -v '^```' >"$work/readme"
+# The block of C that holds the function; README.md may show others.
+awk '/^```/ { if (inside && text ~ /^static int answer\(/) printf "%s", text; inside = $0 == "```c"; text = ""; next } inside { text = text $0 "\n" }' \
+    "$tests/../README.md" >"$work/readme"
 [ -s "$work/example" ] || { echo "example.c has no part for README.md" >&2; exit 1; }
 diff "$work/example" "$work/readme" || { echo "README.md and tests/example.c differ" >&2; exit 1; }
 
