@@ -5,11 +5,21 @@
 #include <stdlib.h>
 #include <time.h>
 
-double rfa_bench_now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double rfa_bench_now(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double rfa_bench_thread_seconds(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int compare(const void *a, const void *b)

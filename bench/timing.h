@@ -7,6 +7,10 @@
 /* Seconds of a clock that only moves forward. */
 double rfa_bench_now(void);
 
+/* Seconds that the calling thread has spent on a processor: what one thread's work costs, whoever else wants the
+ * processor. */
+double rfa_bench_thread_seconds(void);
+
 /* Sorts the samples ascending, in place. */
 void rfa_bench_sort(double *samples, size_t count);
 
