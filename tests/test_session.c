@@ -305,6 +305,54 @@ static void tiers_give_the_same_bits(void **state)
     }
 }
 
+/* The trained model of models/tiny, int8, on pictures and words. */
+static void run_int8(struct outcome *o, rfa_model *model, struct rfa_options options)
+{
+    rfa_session *session;
+    struct rfa_image clip[8], key = picture(8);
+    memset(o, 0, sizeof *o);
+    for (int i = 0; i < 8; i++)
+        clip[i] = picture(i);
+    options.trace = digest_tensor;
+    options.trace_user = &o->digest;
+    assert_int_equal(rfa_session_create(&session, model, &options), RFA_OK);
+    assert_int_equal(rfa_encode_frames(session, 0, clip, 8), RFA_OK);
+    assert_int_equal(rfa_encode_scene(session, &key), RFA_OK);
+    assert_int_equal(rfa_encode_caption(session, caption_b, strlen(caption_b)), RFA_OK);
+    assert_int_equal(case_answer(&o->answer, session), RFA_OK);
+    rfa_session_end(&session);
+}
+
+static void int8_gives_the_same_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tier;
+        int threads;
+        uint32_t group;
+    } runs[] = {
+        {"avx2", 1, 2}, {"avx512", 1, 2}, {"avx512vnni", 1, 2}, {"amx", 1, 2},  {"neon", 1, 2}, {"dotprod", 1, 2},
+        {"i8mm", 1, 2}, {"auto", 2, 2},   {"auto", 7, 2},       {"auto", 1, 1}, {"auto", 2, 8},
+    };
+    struct outcome plain, other;
+    struct rfa_options options = defaults();
+    rfa_model *model;
+    struct rfa_model_info info;
+    assert_int_equal(rfa_model_open(&model, "../models/tiny/refatom-tiny.gguf", NULL), RFA_OK);
+    rfa_model_get_info(&info, model);
+    assert_string_equal(info.weights, "int8");
+    assert_int_equal(rfa_cpu_mask(&options.cpu_mask, "c"), RFA_OK);
+    run_int8(&plain, model, options);
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        assert_int_equal(rfa_cpu_mask(&options.cpu_mask, runs[i].tier), RFA_OK);
+        options.threads = runs[i].threads;
+        options.frame_group = runs[i].group;
+        run_int8(&other, model, options);
+        assert_same(&plain, &other);
+    }
+    rfa_model_close(&model);
+}
+
 /* ------------------------------------------------------------------ memory and threads */
 
 static void runs_in_exactly_its_bytes(void **state)
@@ -456,17 +504,12 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stages_may_be_repeated_alone),
-        cmocka_unit_test(push_frame_is_a_shift),
-        cmocka_unit_test(missing_frame_is_black),
-        cmocka_unit_test(caption_is_its_tokens),
-        cmocka_unit_test(frame_groups_give_the_same_bits),
-        cmocka_unit_test(threads_give_the_same_bits),
-        cmocka_unit_test(tiers_give_the_same_bits),
-        cmocka_unit_test(runs_in_exactly_its_bytes),
-        cmocka_unit_test(refuses_a_byte_less),
-        cmocka_unit_test(moves_to_another_thread_and_back),
-        cmocka_unit_test(sessions_share_a_model),
+        cmocka_unit_test(stages_may_be_repeated_alone),     cmocka_unit_test(push_frame_is_a_shift),
+        cmocka_unit_test(missing_frame_is_black),           cmocka_unit_test(caption_is_its_tokens),
+        cmocka_unit_test(frame_groups_give_the_same_bits),  cmocka_unit_test(threads_give_the_same_bits),
+        cmocka_unit_test(tiers_give_the_same_bits),         cmocka_unit_test(int8_gives_the_same_bits),
+        cmocka_unit_test(runs_in_exactly_its_bytes),        cmocka_unit_test(refuses_a_byte_less),
+        cmocka_unit_test(moves_to_another_thread_and_back), cmocka_unit_test(sessions_share_a_model),
     };
     return cmocka_run_group_tests_name("session", tests, open_all, close_all);
 }
