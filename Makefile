@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS  ?= 2
 
-.PHONY: all setup demo test bench clean
+.PHONY: all setup demo test bench cross cross-test clean
 
 all: setup
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
@@ -21,5 +21,14 @@ test: all
 bench: all
 	$(BUILD)/refatom bench kernels
 
+# Another machine: make cross TARGET=aarch64 (or arm, riscv64).
+TARGET ?= aarch64
+cross:
+	sh toolchains/cross.sh $(TARGET)
+
+# All of them under emulation, compared with the native bits.
+cross-test: all
+	for target in aarch64 arm riscv64; do sh toolchains/cross.sh $$target test || exit 1; done
+
 clean:
-	rm -rf $(BUILD) out
+	rm -rf $(BUILD) build-* out
