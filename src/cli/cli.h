@@ -37,6 +37,12 @@ struct rfa_cli_session {
     bool blas, low_memory, prefetch, lock; /* --blas, --low-memory, --prefetch, --lock */
 };
 
+/* Their rows in a command's list of options. */
+#define RFA_CLI_SESSION_OPTIONS(given)                                                                                 \
+    {"--threads", &(given)->threads, NULL}, {"--cpu", &(given)->cpu, NULL}, {"--group", &(given)->group, NULL},         \
+        {"--blas", NULL, &(given)->blas}, {"--low-memory", NULL, &(given)->low_memory},                                \
+        {"--prefetch", NULL, &(given)->prefetch}, {"--lock", NULL, &(given)->lock}
+
 /* Fills *options from the strings; false after a message. Threads default to the processors this process may use. */
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given);
 

@@ -75,13 +75,7 @@ static int parse(struct live *l, int argc, char **argv)
         {"--scene", &job->scene, NULL},
         {"--annotate", &job->annotate, NULL},
         {"--json", NULL, &job->json},
-        {"--threads", &job->session.threads, NULL},
-        {"--cpu", &job->session.cpu, NULL},
-        {"--group", &job->session.group, NULL},
-        {"--blas", NULL, &job->session.blas},
-        {"--low-memory", NULL, &job->session.low_memory},
-        {"--prefetch", NULL, &job->session.prefetch},
-        {"--lock", NULL, &job->session.lock},
+        RFA_CLI_SESSION_OPTIONS(&job->session),
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
         return EXIT_USAGE;

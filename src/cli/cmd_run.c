@@ -63,13 +63,7 @@ static int parse(struct job *job, int argc, char **argv)
         {"--json", NULL, &job->json},
         {"--annotate", &job->annotate, NULL},
         {"--trace", &job->trace_path, NULL},
-        {"--threads", &job->session.threads, NULL},
-        {"--cpu", &job->session.cpu, NULL},
-        {"--group", &job->session.group, NULL},
-        {"--blas", NULL, &job->session.blas},
-        {"--low-memory", NULL, &job->session.low_memory},
-        {"--prefetch", NULL, &job->session.prefetch},
-        {"--lock", NULL, &job->session.lock},
+        RFA_CLI_SESSION_OPTIONS(&job->session),
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
         return EXIT_USAGE;
