@@ -8,14 +8,16 @@ enum { MAX_DEPTH = 32, MAX_NUMBER = 64, MAX_NODES = 1 << 24 };
 
 struct parser {
     struct rfa_json_tree *tree;
-    const char *at, *end;
+    const char *text, *at, *end;
     const char *wrong; /* the first thing that is */
 };
 
 static bool refuse(struct parser *p, const char *what)
 {
-    if (!p->wrong)
+    if (!p->wrong) {
         p->wrong = what;
+        p->tree->wrong_at = (size_t)(p->at - p->text);
+    }
     return false;
 }
 
@@ -144,18 +146,21 @@ static size_t digits(const char *text)
 }
 
 /* Length of the number that begins the text, 0 where none does. */
-static size_t number_length(const char *text)
+static size_t number_length(const char *text, bool *whole)
 {
     const char *p = text + (*text == '-');
     size_t n = digits(p);
+    *whole = true;
     if (n == 0 || (n > 1 && *p == '0'))
         return 0;
     p += n;
     if (*p == '.') {
+        *whole = false;
         n = digits(p + 1);
         p += n + 1;
     }
     if (n > 0 && (*p == 'e' || *p == 'E')) {
+        *whole = false;
         p += 1 + (p[1] == '+' || p[1] == '-');
         n = digits(p);
         p += n;
@@ -163,18 +168,18 @@ static size_t number_length(const char *text)
     return n > 0 ? (size_t)(p - text) : 0;
 }
 
-static bool read_number(struct parser *p, double *out)
+static bool read_number(struct parser *p, struct rfa_json *out)
 {
     char text[MAX_NUMBER] = "";
     size_t left = (size_t)(p->end - p->at);
     memcpy(text, p->at, left < sizeof text - 1 ? left : sizeof text - 1);
-    size_t length = number_length(text);
+    size_t length = number_length(text, &out->whole);
     if (length == 0 || length == sizeof text - 1)
         return refuse(p, "a value is neither number, string, array, object, true, false nor null");
     text[length] = 0;
-    *out = strtod(text, NULL);
+    out->number = strtod(text, NULL);
     p->at += length;
-    return isfinite(*out) ? true : refuse(p, "a number is too large");
+    return isfinite(out->number) ? true : refuse(p, "a number is too large");
 }
 
 /* ------------------------------------------------------------------ values */
@@ -223,13 +228,14 @@ static bool read_items(struct parser *p, uint32_t parent, int depth, char close)
 
 static bool read_value(struct parser *p, uint32_t node, int depth)
 {
-    struct rfa_json value = {.kind = RFA_JSON_NULL};
     skip_space(p);
+    struct rfa_json value = {.kind = RFA_JSON_NULL, .at = (size_t)(p->at - p->text)};
     char c = p->at < p->end ? *p->at : 0;
     if (depth > MAX_DEPTH)
         return refuse(p, "it is nested too deeply");
     if (c == '{' || c == '[') {
         p->at++;
+        p->tree->node[node].at = value.at;
         p->tree->node[node].kind = c == '{' ? RFA_JSON_OBJECT : RFA_JSON_ARRAY;
         return read_items(p, node, depth, c == '{' ? '}' : ']');
     }
@@ -244,7 +250,7 @@ static bool read_value(struct parser *p, uint32_t node, int depth)
         value.kind = RFA_JSON_FALSE;
     } else if (!accept_word(p, "null")) {
         value.kind = RFA_JSON_NUMBER;
-        if (!read_number(p, &value.number))
+        if (!read_number(p, &value))
             return false;
     }
     p->tree->node[node] = value;
@@ -253,7 +259,7 @@ static bool read_value(struct parser *p, uint32_t node, int depth)
 
 const char *rfa_json_parse(struct rfa_json_tree *tree, const char *text, size_t length)
 {
-    struct parser p = {.tree = tree, .at = text, .end = text + length};
+    struct parser p = {.tree = tree, .text = text, .at = text, .end = text + length};
     tree->count = 0;
     tree->text_used = 0;
     if (length + 1 > tree->text_capacity) {

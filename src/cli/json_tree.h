@@ -21,6 +21,8 @@ struct rfa_json {
     struct rfa_str name;   /* of a member of an object */
     struct rfa_str string; /* UTF-8, escapes decoded; data[len] is 0 */
     double number;         /* finite */
+    bool whole;            /* the number is written without a fraction or exponent */
+    size_t at;             /* where the value begins in the text, in bytes */
     uint32_t items;        /* of an array or object */
     uint32_t first, next;  /* positions in the tree: first item, next item of the same parent; 0: none */
 };
@@ -31,9 +33,10 @@ struct rfa_json_tree {
     uint32_t count, capacity;
     char *text;
     size_t text_used, text_capacity;
+    size_t wrong_at; /* where the last text was found to be wrong, in bytes */
 };
 
-/* NULL, or what is wrong with the text (static storage). */
+/* NULL, or what is wrong with the text (static storage) at tree->wrong_at. */
 const char *rfa_json_parse(struct rfa_json_tree *tree, const char *text, size_t length);
 
 void rfa_json_tree_free(struct rfa_json_tree *tree);
