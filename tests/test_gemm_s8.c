@@ -17,11 +17,16 @@ struct row {
     const struct rfa_gemm_s8 *kernel; /* NULL: a row of another slot */
 };
 
+extern rfa_gemm_s8_t rfa_gemm_s8_amx_emulated; /* gemm_s8_amx_emulated.c */
+
 /* Only rows of this slot have this type, so only they are referred to. */
 #define KERNEL(slot, isa, bits)                                                                                        \
     {#slot "/" #isa, bits, _Generic(&rfa_##slot##_##isa, rfa_gemm_s8_t * : &rfa_##slot##_##isa, default : NULL)},
 static const struct row rows[] = {
 #include "../simd/kernels.def"
+#ifdef RFA_TEST_AMX_EMULATED
+    {"gemm_s8/amx, emulated tiles", RFA_CPU_AVX512, &rfa_gemm_s8_amx_emulated},
+#endif
 };
 #undef KERNEL
 
