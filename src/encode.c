@@ -2,8 +2,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "backend.h"
 #include "image.h"
-#include "session.h"
 
 static enum rfa_status check_image(const struct rfa_session *s, const struct rfa_image *image)
 {
@@ -77,7 +77,7 @@ static void prepare(const struct rfa_session *s, enum rfa_stage stage, const str
 }
 
 /* Runs VISION on the frames that stand in the input tensor. */
-static void run_vision(struct rfa_session *s, uint32_t first, uint32_t count)
+static enum rfa_status run_vision(struct rfa_session *s, uint32_t first, uint32_t count)
 {
     const struct rfa_config *c = &s->model->config;
     s->slot = first;
@@ -88,9 +88,10 @@ static void run_vision(struct rfa_session *s, uint32_t first, uint32_t count)
                                       .first = first,
                                       .count = count,
                                       .data = rfa_data(s, s->model->graph.port.frames)});
-    rfa_run_stage(s, RFA_STAGE_VISION);
+    RFA_TRY(rfa_run_stage(s, RFA_STAGE_VISION));
     for (uint32_t i = first; i < first + count; i++)
         s->slots_done |= UINT64_C(1) << i;
+    return RFA_OK;
 }
 
 static uint32_t group_size(const struct rfa_session *s, uint32_t left)
@@ -108,7 +109,7 @@ enum rfa_status rfa_encode_frames(rfa_session *s, uint32_t first, const struct r
         n = group_size(s, count - done);
         rfa_begin_stage(s, RFA_STAGE_VISION);
         prepare(s, RFA_STAGE_VISION, image + done, n);
-        run_vision(s, first + done, n);
+        RFA_TRY(run_vision(s, first + done, n));
     }
     return RFA_OK;
 }
@@ -125,7 +126,7 @@ enum rfa_status rfa_encode_frame_pixels(rfa_session *s, uint32_t first, const fl
         n = group_size(s, count - done);
         rfa_begin_stage(s, RFA_STAGE_VISION);
         memcpy(rfa_data(s, s->model->graph.port.frames), pixels + done * frame, n * frame * sizeof *pixels);
-        run_vision(s, first + done, n);
+        RFA_TRY(run_vision(s, first + done, n));
     }
     return RFA_OK;
 }
@@ -140,7 +141,9 @@ enum rfa_status rfa_push_frame(rfa_session *s, const struct rfa_image *image)
     const int ring[] = {g->port.visual, g->port.visual_unit};
     for (int i = 0; i < 2; i++) {
         float *rows = rfa_data(s, ring[i]);
-        if (rows)
+        if (rows && s->backend)
+            RFA_TRY(s->backend->shift(s->device, s, ring[i], frame * sizeof *rows, c->frames));
+        else if (rows)
             memmove(rows, rows + frame, (c->frames - 1) * frame * sizeof *rows);
     }
     s->slots_done >>= 1;
@@ -149,7 +152,7 @@ enum rfa_status rfa_push_frame(rfa_session *s, const struct rfa_image *image)
 
 /* ------------------------------------------------------------------ SCENE */
 
-static void run_scene(struct rfa_session *s)
+static enum rfa_status run_scene(struct rfa_session *s)
 {
     const struct rfa_config *c = &s->model->config;
     trace_input(s, (struct rfa_trace){.name = "key_frame",
@@ -157,8 +160,9 @@ static void run_scene(struct rfa_session *s)
                                       .dim = {3, c->key_frame_size[0], c->key_frame_size[1]},
                                       .count = 3,
                                       .data = rfa_data(s, s->model->graph.port.key_frame)});
-    rfa_run_stage(s, RFA_STAGE_SCENE);
+    RFA_TRY(rfa_run_stage(s, RFA_STAGE_SCENE));
     s->scene_done = true;
+    return RFA_OK;
 }
 
 enum rfa_status rfa_encode_scene(rfa_session *s, const struct rfa_image *image)
@@ -167,8 +171,7 @@ enum rfa_status rfa_encode_scene(rfa_session *s, const struct rfa_image *image)
     RFA_TRY(check_image(s, image));
     rfa_begin_stage(s, RFA_STAGE_SCENE);
     prepare(s, RFA_STAGE_SCENE, image, 1);
-    run_scene(s);
-    return RFA_OK;
+    return run_scene(s);
 }
 
 enum rfa_status rfa_encode_scene_pixels(rfa_session *s, const float *pixels)
@@ -180,8 +183,7 @@ enum rfa_status rfa_encode_scene_pixels(rfa_session *s, const float *pixels)
     rfa_begin_stage(s, RFA_STAGE_SCENE);
     memcpy(rfa_data(s, s->model->graph.port.key_frame), pixels,
            (size_t)3 * c->key_frame_size[0] * c->key_frame_size[1] * sizeof *pixels);
-    run_scene(s);
-    return RFA_OK;
+    return run_scene(s);
 }
 
 /* ------------------------------------------------------------------ TEXT */
@@ -228,7 +230,7 @@ enum rfa_status rfa_encode_ids(rfa_session *s, const int32_t *sentence, size_t s
         memcpy(rfa_data(s, port->keyword_ids), keywords, keyword_count * sizeof *keywords);
         trace_ids(s, "keyword_ids", keywords, keyword_count);
     }
-    rfa_run_stage(s, RFA_STAGE_TEXT);
+    RFA_TRY(rfa_run_stage(s, RFA_STAGE_TEXT));
     s->text_done = true;
     return RFA_OK;
 }
@@ -286,7 +288,7 @@ enum rfa_status rfa_answer(rfa_session *s, struct rfa_result *result)
                         "rfa_answer: result is NULL; pass the address of a struct rfa_result");
     RFA_TRY(check_ready(s));
     rfa_begin_stage(s, RFA_STAGE_ANSWER);
-    rfa_run_stage(s, RFA_STAGE_ANSWER);
+    RFA_TRY(rfa_run_stage(s, RFA_STAGE_ANSWER));
     *result = (struct rfa_result){.actions = s->model->config.actions,
                                   .logits = rfa_data(s, port->logits),
                                   .probabilities = rfa_data(s, port->probabilities),

@@ -77,6 +77,9 @@ struct rfa_image {
 
 /* ------------------------------------------------------------------ options */
 
+/* Where a session computes. Devices other than the CPU are in builds that ask for them. */
+enum rfa_device { RFA_DEVICE_CPU, RFA_DEVICE_CUDA };
+
 enum rfa_element { RFA_ELEMENT_F32, RFA_ELEMENT_I32 };
 
 /* One intermediate tensor, or the part of it that one call computed: rows first ... first+count-1 along dimension 0 of
@@ -104,6 +107,12 @@ struct rfa_options {
     bool low_memory; /* give the weights of every step back to the system when it is done: the model may be larger than
                         the memory, at the price of reading it again; default false */
     bool blas; /* float models only: large products by OpenBLAS, outside the bit-exactness promise; default false */
+    enum rfa_device device; /* default RFA_DEVICE_CPU. Another one is opened by rfa_session_init, which takes the
+                               device's memory and uploads the weights: RFA_ERR_UNSUPPORTED where this build has no such
+                               backend, RFA_ERR_DEVICE where the device does not answer or refuses. Nothing falls back
+                               to the CPU by itself */
+    bool step_times; /* devices: run step by step, so that every step has a time of its own, not the stage as a whole;
+                        slower; default false */
     struct rfa_log log;                                        /* default: none */
     void (*trace)(void *user, const struct rfa_trace *tensor); /* called for every named intermediate; default NULL */
     void *trace_user;
@@ -117,6 +126,9 @@ RFA_API RFA_CHECKED enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tie
 
 /* The fastest tier this machine offers under the mask, as one of the words above. Static storage. */
 RFA_API const char *rfa_cpu_tier(uint32_t mask);
+
+/* "cpu", "cuda"; RFA_ERR_ARG for any other word. A name is known whether or not this build has the backend. */
+RFA_API RFA_CHECKED enum rfa_status rfa_device_by_name(enum rfa_device *device, const char *name);
 
 /* ------------------------------------------------------------------ model */
 
@@ -184,6 +196,16 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_attach(rfa_session *session);
 
 /* Ends the session and sets *session to NULL. NULL and pointer to NULL are fine. */
 RFA_API void rfa_session_end(rfa_session **session);
+
+/* What a session runs on. Ceilings are the data sheet's, from the device's clock and units; 0: not known. */
+struct rfa_device_info {
+    const char *device; /* "cpu" or "cuda" */
+    const char *name;   /* the CPU's tier, or what the device calls itself; lives as long as the session */
+    size_t bytes;       /* taken on the device: arena, scratch and weights; 0 on the CPU */
+    double int8_macs, float_macs, bytes_per_second; /* a second */
+};
+
+RFA_API void rfa_session_device(struct rfa_device_info *info, const rfa_session *session);
 
 /* VISION for `count` frames into slots first ... first+count-1 of the clip's ring; slot order is time order. image[i]
  * with rgb NULL is a missing frame (all-zero pixels). */

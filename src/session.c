@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "arena_guard.h"
+#include "backend.h"
 #include "backend_blas.h"
 #include "file_map.h"
 #include "image.h"
@@ -45,7 +46,7 @@ static enum rfa_status check_options(const struct rfa_model *model, const struct
     if (o->max_caption < 1 || o->max_caption > (1u << 20))
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_caption is %zu; use 1 to %u bytes", o->max_caption,
                         1u << 20);
-    return RFA_OK;
+    return rfa_backend_check(o);
 }
 
 /* ------------------------------------------------------------------ layout */
@@ -202,6 +203,16 @@ enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const s
     return status;
 }
 
+/* The last part of a session that may fail, so that nothing else is to be undone. */
+static enum rfa_status open_device(struct rfa_session *s)
+{
+    s->backend = rfa_backend_of(s->options.device);
+    enum rfa_status status = s->backend ? s->backend->open(&s->device, s) : RFA_OK;
+    if (status != RFA_OK)
+        rfa_guard_end(s);
+    return status;
+}
+
 enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, const struct rfa_options *options,
                                  void *memory, size_t bytes)
 {
@@ -231,6 +242,7 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
     memset(s.arena, 0, s.arena_bytes);
     *(struct rfa_session *)memory = s;
     rfa_guard_start(memory);
+    RFA_TRY(open_device(memory));
     *out = memory;
     return rfa_session_attach(*out);
 }
@@ -271,6 +283,8 @@ void rfa_session_end(rfa_session **session)
 {
     if (!session || !*session)
         return;
+    if ((*session)->backend)
+        (*session)->backend->close((*session)->device);
     rfa_guard_end(*session);
     rfa_free((*session)->owned);
     *session = NULL;
@@ -278,7 +292,7 @@ void rfa_session_end(rfa_session **session)
 
 /* ------------------------------------------------------------------ running */
 
-static double now(void)
+double rfa_now(void)
 {
     struct timespec t;
     timespec_get(&t, TIME_UTC);
@@ -307,7 +321,7 @@ static void emit(const struct rfa_session *s, const struct rfa_trace_point *p)
     s->options.trace(s->options.trace_user, &t);
 }
 
-static void emit_after(const struct rfa_session *s, int step)
+void rfa_emit_after(const struct rfa_session *s, int step)
 {
     const struct rfa_graph *g = &s->model->graph;
     for (int i = 0; s->options.trace && i < g->trace_count; i++)
@@ -343,23 +357,26 @@ void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage)
     rfa_guard_enter(s, s->model->graph.stage_begin[stage]);
 }
 
-void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
+enum rfa_status rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
 {
     const struct rfa_graph *g = &s->model->graph;
+    if (s->backend)
+        return rfa_backend_run_stage(s, stage);
     advise_weights(s, g->stage_begin[stage], RFA_FILE_WILL_NEED);
     for (int i = g->stage_begin[stage]; i < g->stage_begin[stage + 1]; i++) {
-        double start = now();
+        double start = rfa_now();
         if (i > g->stage_begin[stage]) /* the first step's blocks hold the inputs: rfa_begin_stage */
             rfa_guard_enter(s, i);
         advise_weights(s, i + 1, RFA_FILE_WILL_NEED);
         s->team.alone = is_small(s, &g->step[i]);
         rfa_ops[g->step[i].op].run(s, &g->step[i]);
         advise_weights(s, i, RFA_FILE_DONT_NEED);
-        s->seconds[i] = now() - start;
-        emit_after(s, i);
+        s->seconds[i] = rfa_now() - start;
+        rfa_emit_after(s, i);
         if (s->observe)
             s->observe(s->observe_user, s, i);
         rfa_guard_leave(s, i);
     }
     s->team.alone = false;
+    return RFA_OK;
 }

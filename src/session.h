@@ -20,6 +20,8 @@ struct rfa_model {
     void *table, *vocab_memory;
 };
 
+struct rfa_backend;
+
 struct rfa_session {
     const struct rfa_model *model;
     struct rfa_options options;
@@ -41,6 +43,8 @@ struct rfa_session {
     unsigned char *arena;
     size_t arena_bytes, total_bytes;
     void *owned; /* memory of rfa_session_create */
+    const struct rfa_backend *backend; /* NULL: the CPU */
+    void *device;                      /* the backend's state */
     /* Called after every step, while what it read and wrote is alive; NULL: nobody listens. Set after init, for
      * calibration. */
     void (*observe)(void *user, const struct rfa_session *s, int step);
@@ -91,7 +95,13 @@ void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int 
 /* To be called before the inputs of a stage are written. */
 void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage);
 
-/* Runs the steps of one stage with the current values of the variables. */
-void rfa_run_stage(struct rfa_session *s, enum rfa_stage stage);
+/* Runs the steps of one stage with the current values of the variables. Only a device can fail. */
+enum rfa_status rfa_run_stage(struct rfa_session *s, enum rfa_stage stage);
+
+/* Hands the tensors that are complete after this step to options.trace. */
+void rfa_emit_after(const struct rfa_session *s, int step);
+
+/* Seconds on a clock, for differences. */
+double rfa_now(void);
 
 #endif

@@ -102,6 +102,14 @@ static void words(void **state)
     assert_int_equal(rfa_cpu_mask(&mask, NULL), RFA_ERR_ARG);
     assert_int_equal(rfa_cpu_mask(NULL, "c"), RFA_ERR_ARG);
     assert_string_equal(rfa_cpu_tier(0), "c");
+    enum rfa_device device;
+    assert_int_equal(rfa_device_by_name(&device, "cuda"), RFA_OK);
+    assert_int_equal(device, RFA_DEVICE_CUDA);
+    assert_int_equal(rfa_device_by_name(&device, "cpu"), RFA_OK);
+    assert_int_equal(device, RFA_DEVICE_CPU);
+    assert_int_equal(rfa_device_by_name(&device, "gpu"), RFA_ERR_ARG);
+    assert_int_equal(rfa_device_by_name(&device, NULL), RFA_ERR_ARG);
+    assert_int_equal(rfa_device_by_name(NULL, "cpu"), RFA_ERR_ARG);
     assert_string_equal(rfa_stage_name(0), "vision");
     assert_null(rfa_stage_name(-1));
     assert_null(rfa_stage_name(4));
@@ -140,6 +148,32 @@ static void bad_options(void **state)
     one_bad_option("max_caption");
     options.max_caption = SIZE_MAX;
     one_bad_option("max_caption");
+    options.device = (enum rfa_device)7;
+    one_bad_option("device");
+}
+
+/* A build without the backend refuses to measure as well as to run; one with it is not asked for a device here. */
+static void missing_device(void **state)
+{
+    (void)state;
+    size_t bytes;
+    rfa_session *none = session;
+    options.device = RFA_DEVICE_CUDA;
+    if (rfa_session_bytes(&bytes, nano.model, &options) != RFA_OK) {
+        ASSERT_REFUSED(rfa_session_create(&none, nano.model, &options), RFA_ERR_UNSUPPORTED, "RFA_CUDA");
+        assert_null(none);
+    }
+    reset_options();
+}
+
+static void session_device(void **state)
+{
+    (void)state;
+    struct rfa_device_info info;
+    rfa_session_device(&info, session);
+    assert_string_equal(info.device, "cpu");
+    assert_string_equal(info.name, rfa_cpu_tier(options.cpu_mask));
+    assert_int_equal(info.bytes, 0);
 }
 
 static void session_arguments(void **state)
@@ -313,6 +347,8 @@ int main(void)
         cmocka_unit_test(labels),
         cmocka_unit_test(words),
         cmocka_unit_test_setup_teardown(bad_options, open_session, end_session),
+        cmocka_unit_test_setup_teardown(missing_device, open_session, end_session),
+        cmocka_unit_test_setup_teardown(session_device, open_session, end_session),
         cmocka_unit_test_setup_teardown(session_arguments, open_session, end_session),
         cmocka_unit_test(no_session),
         cmocka_unit_test_setup_teardown(pictures, open_session, end_session),

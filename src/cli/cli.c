@@ -121,6 +121,10 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
                 given->cpu);
         return false;
     }
+    if (given->device && rfa_device_by_name(&options->device, given->device) != RFA_OK) {
+        fprintf(stderr, "refatom: --device: '%s' is none of cpu cuda\n", given->device);
+        return false;
+    }
     return true;
 }
 
@@ -132,6 +136,18 @@ enum rfa_status rfa_cli_open_model(rfa_model **model, const char *path, const st
     if (status == RFA_OK && given->lock)
         status = rfa_model_lock(*model, &rfa_cli_log);
     return status;
+}
+
+enum rfa_status rfa_cli_create_session(rfa_session **session, const rfa_model *model, struct rfa_options *options,
+                                       const struct rfa_cli_session *given)
+{
+    enum rfa_status status = rfa_session_create(session, model, options);
+    bool device_failed = status == RFA_ERR_DEVICE || status == RFA_ERR_UNSUPPORTED;
+    if (!device_failed || options->device == RFA_DEVICE_CPU || !given->fallback)
+        return status;
+    fprintf(stderr, "refatom: going on with the CPU, as --fallback says\n");
+    options->device = RFA_DEVICE_CPU;
+    return rfa_session_create(session, model, options);
 }
 
 const char *rfa_cli_bytes(char text[16], size_t bytes)

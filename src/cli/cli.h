@@ -33,15 +33,20 @@ int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, i
 
 /* Options of commands with a session. Strings as given, NULL if absent. */
 struct rfa_cli_session {
-    const char *threads, *cpu, *group;     /* --threads N, --cpu TIER, --group N */
-    bool blas, low_memory, prefetch, lock; /* --blas, --low-memory, --prefetch, --lock */
+    const char *threads, *cpu, *group, *device; /* --threads N, --cpu TIER, --group N, --device NAME */
+    bool blas, low_memory, prefetch, lock;      /* --blas, --low-memory, --prefetch, --lock */
+    bool fallback;                              /* --fallback */
 };
 
 /* Their rows in a command's list of options. */
 #define RFA_CLI_SESSION_OPTIONS(given)                                                                                 \
-    {"--threads", &(given)->threads, NULL}, {"--cpu", &(given)->cpu, NULL}, {"--group", &(given)->group, NULL},         \
+    {"--threads", &(given)->threads, NULL}, {"--cpu", &(given)->cpu, NULL}, {"--group", &(given)->group, NULL},        \
+        {"--device", &(given)->device, NULL}, {"--fallback", NULL, &(given)->fallback},                                \
         {"--blas", NULL, &(given)->blas}, {"--low-memory", NULL, &(given)->low_memory},                                \
-        {"--prefetch", NULL, &(given)->prefetch}, {"--lock", NULL, &(given)->lock}
+        {"--prefetch", NULL, &(given)->prefetch},                                                                      \
+    {                                                                                                                  \
+        "--lock", NULL, &(given)->lock                                                                                 \
+    }
 
 /* Fills *options from the strings; false after a message. Threads default to the processors this process may use. */
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given);
@@ -49,6 +54,11 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
 /* rfa_model_open, then --prefetch and --lock. */
 RFA_CHECKED enum rfa_status rfa_cli_open_model(rfa_model **model, const char *path,
                                                const struct rfa_cli_session *given);
+
+/* rfa_session_create; with --fallback once more on the CPU where the device is missing or refuses, after a notice.
+ * options->device says then where it runs. */
+RFA_CHECKED enum rfa_status rfa_cli_create_session(rfa_session **session, const rfa_model *model,
+                                                   struct rfa_options *options, const struct rfa_cli_session *given);
 
 /* Whole number in [least, most]; false after a message that names the option. */
 bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most);

@@ -82,7 +82,9 @@ static const char help[] =
     "                      default: the sampling that the model file asks for\n"
     "  --retry             try again what had no answer in RESULTS\n"
     "  --json              print the scores as one JSON object\n"
-    "  --threads N  --cpu TIER  --group N  --prefetch  --lock  --low-memory  --blas   as in 'refatom run'\n\n"
+    "  --threads N  --cpu TIER  --group N  --device NAME  --fallback  --prefetch  --lock  --low-memory  --blas   as "
+    "in\n"
+    "  'refatom run'\n\n"
     "Exit status: 0 done, even if some clips could not be read; 1 the work failed or nothing could be answered; 2 "
     "wrong usage.\n";
 
@@ -409,7 +411,7 @@ static enum rfa_status eval_clips(struct eval *e)
     if (e->options.frame_group > e->info.frames)
         e->options.frame_group = e->info.frames;
     e->options.log = (struct rfa_log){keep_message, e};
-    RFA_TRY(rfa_session_create(&e->session, e->model, &e->options));
+    RFA_TRY(rfa_cli_create_session(&e->session, e->model, &e->options, &e->job.session));
     e->started = rfa_cli_now();
     for (size_t i = 0; i < e->clip_count; i++) {
         if (count_left(e, &e->clips[i]) == 0)

@@ -55,7 +55,9 @@ static const char help[] =
     "follows better\n"
     "  --json             one JSON object a line and answer; default: a line, refreshed in place on a terminal\n"
     "  --annotate OUT.mp4 write all frames with the latest answer drawn in\n"
-    "  --threads N  --cpu TIER  --group N  --prefetch  --lock  --low-memory  --blas   as in 'refatom run'\n";
+    "  --threads N  --cpu TIER  --group N  --device NAME  --fallback  --prefetch  --lock  --low-memory  --blas   as "
+    "in\n"
+    "  'refatom run'\n";
 
 static volatile sig_atomic_t interrupted;
 
@@ -110,7 +112,7 @@ static enum rfa_status prepare(struct live *l)
     int side = l->stream_info.width > l->stream_info.height ? l->stream_info.width : l->stream_info.height;
     if (side > 0)
         l->options.max_image_side = side;
-    RFA_TRY(rfa_session_create(&l->session, l->model, &l->options));
+    RFA_TRY(rfa_cli_create_session(&l->session, l->model, &l->options, &l->job.session));
     return rfa_encode_caption(l->session, l->job.caption, strlen(l->job.caption));
 }
 

@@ -49,6 +49,7 @@ static const char help[] =
     "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default "
     "auto\n"
     "  --group N          frames that pass through the vision encoder together, default 2: more is faster and larger\n"
+    "  --device NAME      cpu or cuda; default cpu. --fallback: the CPU where the device is missing or refuses\n"
     "  --prefetch         start reading the whole model from the disk at once; --lock: and keep it in memory\n"
     "  --low-memory       give weights back to the system as soon as they are used: for models larger than the memory\n"
     "  --blas             float models: large products by OpenBLAS (results then vary from machine to machine)\n";
@@ -141,7 +142,7 @@ static enum rfa_status open_session(struct run *r)
         if (side > r->options.max_image_side)
             r->options.max_image_side = side;
     }
-    return rfa_session_create(&r->session, r->model, &r->options);
+    return rfa_cli_create_session(&r->session, r->model, &r->options, &r->job.session);
 }
 
 static enum rfa_status answer(struct run *r)
@@ -197,13 +198,17 @@ static void print_text(const struct run *r)
         printf("pixels   %.0f %.0f %.0f %.0f   in the key frame of %d x %d at %.2f s\n",
                (double)box[0] * r->clip->width, (double)box[1] * r->clip->height, (double)box[2] * r->clip->width,
                (double)box[3] * r->clip->height, r->clip->width, r->clip->height, r->clip->key_shown.seconds);
-    printf("time     %.3f s, %d threads, %s, %s weights\n", r->encoded - r->started, r->options.threads,
-           rfa_cpu_tier(r->options.cpu_mask), r->info.weights);
+    struct rfa_device_info device;
+    rfa_session_device(&device, r->session);
+    printf("time     %.3f s, %d threads, %s, %s weights\n", r->encoded - r->started, r->options.threads, device.name,
+           r->info.weights);
 }
 
 static void print_json(const struct run *r)
 {
     const struct rfa_result *a = &r->result;
+    struct rfa_device_info device;
+    rfa_session_device(&device, r->session);
     printf("{\"box\": [%.9g, %.9g, %.9g, %.9g], \"actions\": [", (double)a->box[0], (double)a->box[1],
            (double)a->box[2], (double)a->box[3]);
     for (uint32_t i = 0; i < a->actions; i++) {
@@ -213,9 +218,10 @@ static void print_json(const struct run *r)
         rfa_cli_json_string(stdout, label ? label : "", length);
         printf(", \"probability\": %.9g, \"logit\": %.9g}", (double)a->probabilities[i], (double)a->logits[i]);
     }
-    printf("], \"seconds\": %.6f, \"threads\": %d, \"tier\": \"%s\", \"weights\": \"%s\", \"blas\": %s",
-           r->encoded - r->started, r->options.threads, rfa_cpu_tier(r->options.cpu_mask), r->info.weights,
-           r->options.blas ? "true" : "false");
+    printf("], \"seconds\": %.6f, \"threads\": %d, \"tier\": \"%s\", \"device\": \"%s\", \"weights\": \"%s\", "
+           "\"blas\": %s",
+           r->encoded - r->started, r->options.threads, rfa_cpu_tier(r->options.cpu_mask), device.device,
+           r->info.weights, r->options.blas ? "true" : "false");
     if (r->clip) {
         printf(", \"width\": %d, \"height\": %d, \"key_frame\": %lld, \"frames\": [", r->clip->width, r->clip->height,
                (long long)r->clip->key_shown.index);
