@@ -6,12 +6,13 @@
 
 #include "quant.h"
 
+/* Output pixels of a task at most: their windows and results stay in a core's second-level cache. */
 enum { PIXELS = 96 };
 
 struct conv {
     const struct rfa_session *s;
     const struct rfa_step *step;
-    size_t pixels;
+    size_t pixels, block;         /* output pixels, and those of a task */
     size_t element;               /* bytes of an input value: 1 or 4 */
     size_t in_stride, row_stride; /* bytes from pixel to pixel of the input map, and between gathered rows */
     unsigned char pad;            /* byte that stands for zero */
@@ -73,7 +74,7 @@ static void conv_task(void *context, size_t task, int thread)
     const struct rfa_step *step = c->step;
     const struct rfa_weight *w = &step->w;
     const struct rfa_kernels *k = &c->s->kernels;
-    size_t first = task * PIXELS, count = c->pixels - first < PIXELS ? c->pixels - first : PIXELS;
+    size_t first = task * c->block, count = c->pixels - first < c->block ? c->pixels - first : c->block;
     unsigned char *scratch = rfa_scratch(c->s, step, thread);
     unsigned char *rest = c->direct ? scratch : scratch + rfa_round_up(PIXELS * c->row_stride, 64);
     const void *a = gather(c, first, count, scratch);
@@ -119,12 +120,21 @@ static void conv_task(void *context, size_t task, int thread)
         k->act_f32(dst, count * w->n, RFA_ACT_RELU);
 }
 
+/* As many tasks for each thread, of the same size. */
+static size_t even_block(const struct rfa_session *s, size_t pixels)
+{
+    size_t threads = (size_t)s->options.threads, tasks = rfa_round_up((pixels + PIXELS - 1) / PIXELS, threads);
+    size_t block = rfa_round_up((pixels + tasks - 1) / tasks, s->kernels.gemm_s8->mr);
+    return block < PIXELS ? block : PIXELS;
+}
+
 static struct conv describe(const struct rfa_session *s, const struct rfa_step *step)
 {
     bool int8 = step->w.type == RFA_TYPE_I8;
     size_t element = int8 ? 1 : sizeof(float), channels = step->p.conv.channels;
     struct conv c = {.s = s, .step = step, .element = element};
     c.pixels = step->p.conv.out_height * step->p.conv.out_width;
+    c.block = even_block(s, c.pixels);
     c.in_stride = int8 ? rfa_map_row_bytes(channels) : channels * element;
     c.row_stride = int8 ? rfa_row_bytes(step->w.k) : step->w.k * element;
     c.pad = int8 ? s->kernels.gemm_s8->a_xor : 0;
@@ -145,7 +155,7 @@ size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step
 void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct conv c = describe(s, step);
-    rfa_parallel_for(&s->team, (c.pixels + PIXELS - 1) / PIXELS, conv_task, &c);
+    rfa_parallel_for(&s->team, (c.pixels + c.block - 1) / c.block, conv_task, &c);
 }
 
 double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step)
