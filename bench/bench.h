@@ -10,7 +10,7 @@
 struct rfa_bench_options {
     struct rfa_options session; /* threads, cpu_mask, frame_group, log */
     const char *filter;         /* kernels: only rows whose "kernel tier shape" holds this text; NULL: all */
-    double seconds;             /* kernels: time for each row */
+    double seconds; /* kernels: time for each row; model: for clips, for captions and new frames a quarter */
     long answers;               /* model: runs of the answer stage */
     bool steps;                 /* model: one line a step as well */
     bool json;

@@ -17,8 +17,6 @@ enum {
     CAMERA_HEIGHT = 720
 };
 
-static const double CLIP_SECONDS = 8; /* clips are repeated for about so long */
-
 struct run {
     const struct rfa_bench_options *options;
     struct rfa_options session_options;
@@ -36,9 +34,10 @@ struct run {
     double *step_seconds; /* [steps][STEP_RUNS] */
 };
 
-/* Sums over the steps of one stage and op. */
+/* Sums over the steps of one stage and op, of a network within a stage ("vit.*"), or of a whole stage ("total"). */
 struct op_sum {
-    const char *stage, *op;
+    const char *stage;
+    char op[16];
     double seconds, macs, weight_bytes;
     int steps;
 };
@@ -314,32 +313,44 @@ static void print_steps(const struct run *r)
                     100 * share(r, s.macs, s.seconds));
 }
 
-/* Sums by op and by stage: of one group of frames, one scene, one caption, one answer. */
+struct op_sums {
+    struct op_sum sum[MAX_OPS];
+    int count;
+};
+
+/* Adds a step to the sum of this name, which is made where there is none yet. */
+static void add_to(struct op_sums *sums, const char *op, size_t length, const struct rfa_step_info *s)
+{
+    int i = 0;
+    while (i < sums->count && !(strcmp(sums->sum[i].stage, s->stage) == 0 &&
+                                strncmp(sums->sum[i].op, op, length) == 0 && sums->sum[i].op[length] == 0))
+        i++;
+    if (i == MAX_OPS || length >= sizeof sums->sum[i].op)
+        return;
+    if (i == sums->count) {
+        sums->sum[sums->count++] = (struct op_sum){.stage = s->stage};
+        memcpy(sums->sum[i].op, op, length);
+    }
+    add(&sums->sum[i], s);
+}
+
+/* Sums by stage, network and op: of one group of frames, one scene, one caption, one answer. */
 static void print_ops(const struct run *r)
 {
-    struct op_sum sums[MAX_OPS];
-    int count = 0;
+    struct op_sums sums = {.count = 0};
     struct rfa_step_info s;
     if (!r->options->json)
         fprintf(r->options->out, "\n%-8s %-14s %5s %10s %12s %10s %7s %8s   (vision: one group of frames)\n", "stage",
                 "op", "steps", "ms", "GMAC", "GMAC/s", "share", "GB/s");
     for (int i = 0; step(&s, r, i); i++) {
-        int total = 0, at = 0;
-        while (total < count && !(strcmp(sums[total].stage, s.stage) == 0 && strcmp(sums[total].op, "total") == 0))
-            total++;
-        if (total == count && count < MAX_OPS)
-            sums[count++] = (struct op_sum){.stage = s.stage, .op = "total"};
-        while (at < count && !(strcmp(sums[at].stage, s.stage) == 0 && strcmp(sums[at].op, s.op) == 0))
-            at++;
-        if (at == count && count < MAX_OPS)
-            sums[count++] = (struct op_sum){.stage = s.stage, .op = s.op};
-        if (at < MAX_OPS && total < MAX_OPS) {
-            add(&sums[total], &s);
-            add(&sums[at], &s);
-        }
+        char network[16];
+        int length = snprintf(network, sizeof network, "%.*s.*", (int)strcspn(s.name, "."), s.name);
+        add_to(&sums, "total", strlen("total"), &s);
+        add_to(&sums, network, (size_t)length, &s);
+        add_to(&sums, s.op, strlen(s.op), &s);
     }
-    for (int i = 0; i < count; i++)
-        print_sum(r, &sums[i]);
+    for (int i = 0; i < sums.count; i++)
+        print_sum(r, &sums.sum[i]);
 }
 
 /* ------------------------------------------------------------------ all */
@@ -350,13 +361,13 @@ static enum rfa_status measure(struct run *r)
     measure_ceiling(r);
     enum rfa_status status = whole_clip(r); /* pages in the weights */
     if (status == RFA_OK)
-        status = repeat(r, whole_clip, CLIP_SECONDS, MAX_CLIPS, &count);
+        status = repeat(r, whole_clip, r->options->seconds, MAX_CLIPS, &count);
     if (status != RFA_OK)
         return status;
     measure_ceiling(r);
     print_machine(r);
     print_waits(r, "clip", count);
-    if ((status = repeat(r, second_caption, 2, MAX_TRIES, &count)) != RFA_OK)
+    if ((status = repeat(r, second_caption, r->options->seconds / 4, MAX_TRIES, &count)) != RFA_OK)
         return status;
     print_waits(r, "second caption", count);
     if ((status = repeat(r, only_answer, 60, (size_t)r->options->answers, &count)) != RFA_OK)
@@ -367,7 +378,7 @@ static enum rfa_status measure(struct run *r)
     print_ops(r);
     if (r->options->steps)
         print_steps(r);
-    if ((status = repeat(r, new_frame, 2, MAX_TRIES, &count)) != RFA_OK)
+    if ((status = repeat(r, new_frame, r->options->seconds / 4, MAX_TRIES, &count)) != RFA_OK)
         return status;
     print_waits(r, "new frame", count);
     return RFA_OK;

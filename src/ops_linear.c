@@ -8,6 +8,9 @@
 /* Activation bytes that one task rereads while weights stream past: they should stay in a core's second-level cache. */
 enum { A_BLOCK_BYTES = 1 << 20, FLOAT_ROWS = 128, FLOAT_OUTPUTS = 16, TASKS_A_THREAD = 4 };
 
+/* Products of so few rows wait for their weights. A kernel fetches ahead within a task, so tasks are few and long. */
+enum { FEW_ROWS = 30, LONG_TASKS_A_THREAD = 2 };
+
 struct product {
     const struct rfa_session *s;
     const struct rfa_step *step;
@@ -205,7 +208,8 @@ static void run_int8(struct product *p)
     p->row_block = rfa_round_up(divide_up(p->rows, row_blocks), gemm->mr);
     row_blocks = divide_up(p->rows, p->row_block);
     size_t threads = (size_t)p->s->options.threads;
-    size_t wanted = threads == 1 ? 1 : divide_up(threads * TASKS_A_THREAD, row_blocks);
+    size_t tasks = threads * (p->rows <= FEW_ROWS ? LONG_TASKS_A_THREAD : TASKS_A_THREAD);
+    size_t wanted = threads == 1 ? 1 : divide_up(tasks, row_blocks);
     p->output_block = rfa_round_up(divide_up(p->outputs, wanted), RFA_LINE);
     p->output_blocks = divide_up(p->outputs, p->output_block);
     rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, int8_task, p);

@@ -6,7 +6,8 @@
 
 static const char help[] =
     "refatom bench kernels [--filter TEXT] [--seconds S] [--threads N] [--cpu TIER] [--json]\n"
-    "refatom bench model MODEL [--answers N] [--steps] [--threads N] [--group N] [--cpu TIER] [--json]\n\n"
+    "refatom bench model MODEL [--seconds S] [--answers N] [--steps] [--threads N] [--group N] [--cpu TIER] "
+    "[--json]\n\n"
     "kernels  measures what this machine can do at most (int8 products and float multiply-adds in registers, cache and "
     "memory\n"
     "         reads), compares every kernel that it can run with plain C bit by bit, then times it on the model's "
@@ -16,7 +17,7 @@ static const char help[] =
     "new\n"
     "         frame, the spread of N answers, opening time and memory.\n\n"
     "  --filter TEXT   only rows that contain TEXT, such as 'gemm_s8 amx' or 'x1408'\n"
-    "  --seconds S     time for each row, default 0.2\n"
+    "  --seconds S     time for each row, default 0.2; of a model for its clips, default 8\n"
     "  --answers N     default 100\n"
     "  --steps         one line a step of the model as well\n"
     "  --threads N     default: all processors\n"
@@ -28,7 +29,7 @@ static int run(int argc, char **argv)
 {
     const char *filter = NULL, *seconds = NULL, *answers = NULL, *positional[2] = {NULL, NULL};
     struct rfa_cli_session session = {.threads = NULL};
-    struct rfa_bench_options options = {.seconds = 0.2, .answers = 100, .out = stdout};
+    struct rfa_bench_options options = {.answers = 100, .out = stdout};
     const struct rfa_cli_option table[] = {
         {"--filter", &filter, NULL},           {"--seconds", &seconds, NULL},     {"--answers", &answers, NULL},
         {"--threads", &session.threads, NULL}, {"--cpu", &session.cpu, NULL},     {"--group", &session.group, NULL},
@@ -43,6 +44,7 @@ static int run(int argc, char **argv)
         fputs("refatom: bench wants 'kernels' or 'model MODEL'; see 'refatom bench --help'\n", stderr);
         return EXIT_USAGE;
     }
+    options.seconds = kernels ? 0.2 : 8;
     if (!rfa_cli_session_options(&options.session, &session) ||
         (seconds && !rfa_cli_real(&options.seconds, "--seconds", seconds)) ||
         (answers && !rfa_cli_number(&options.answers, "--answers", answers, 1, 10000000)))

@@ -35,10 +35,10 @@ static int run_command(const struct rfa_command *command, int argc, char **argv)
     return status;
 }
 
-/* Waiting OpenMP threads spin for a long time by default, which on a busy machine takes the processor from the thread they
- * wait for: two threads beside one other job ran up to a hundred times slower than one. Sleeping at once costs more than
- * many a step takes, so they spin for some microseconds, as long as the gap between two steps. The runtime reads this
- * before main begins, so the program starts itself again with it, once. */
+/* Waiting OpenMP threads spin for a long time by default, which on a busy machine takes the processor from the thread
+ * they wait for: two threads beside one other job ran up to a hundred times slower than one. Sleeping at once costs
+ * more than many a step takes, so they spin for some microseconds, as long as the gap between two steps. The runtime
+ * reads this before main begins, so the program starts itself again with it, once. */
 static void spin_briefly(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0 ||
