@@ -255,9 +255,11 @@ struct rfa_scan_args {
 };
 typedef void rfa_scan_f32_t(const struct rfa_scan_args *);
 
+enum { RFA_SCAN_CHUNK = 16 }; /* time steps that are prepared and finished together */
+
 static inline size_t rfa_scan_scratch(size_t states)
 {
-    return (2 * states + 8) * 16 * sizeof(float);
+    return (2 * states + 1 + 3 * RFA_SCAN_CHUNK) * 16 * sizeof(float);
 }
 
 /* ------------------------------------------------------------------ images */

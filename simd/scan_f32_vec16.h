@@ -1,11 +1,15 @@
 /* Body of scan_f32: RFA_SCAN_F32 is the kernel's name, SCAN_STEPS the time steps that share a pass over the states.
  *
- * Lanes are the 16 channels of a panel. The states h and the decay rates a * log2(e) of a panel live in the scratch,
- * which stays in L1. Time goes in blocks: softplus for all steps of the block, then each state once through all of them
- * with h in a register, then the gates. So the long chains of softplus and the gates overlap, and the sums y stay in
- * registers.
+ * Lanes are the 16 channels of a panel. Time goes in chunks of RFA_SCAN_CHUNK steps, each in three passes:
  *
- * With SCAN_EXP2_NORMAL, a block whose arguments of exp2 all lie within SCAN_NORMAL takes vec16_exp2_normal: the same
+ *   prepare   softplus, dt * u, d * u           steps do not depend on each other, so their long chains overlap
+ *   update    each state, kept in a register, through SCAN_STEPS steps at once, whose sums y are registers too
+ *   finish    the gates, again step by step independent
+ *
+ * With the passes in one loop the processor would wait for softplus and the gate: they were a third of the time. What
+ * passes from one to the next lies in the scratch, with the states and the rates a * log2(e): all of it stays in L1.
+ *
+ * With SCAN_EXP2_NORMAL, a chunk whose arguments of exp2 all lie within SCAN_NORMAL takes vec16_exp2_normal: the same
  * bits in fewer steps, for instruction sets without VSCALEFPS. */
 #include "kernels.h"
 
@@ -13,14 +17,16 @@
 
 /* The scratch for one panel. */
 struct panel {
-    float *rate, *h; /* [states][16] */
-    float *bound;    /* [16] largest magnitude of the rates, NaN if one is */
+    float *rate, *h;     /* [states][16] */
+    float *bound;        /* [16] largest magnitude of the rates, NaN if one is */
+    float *dt, *dtu, *y; /* [RFA_SCAN_CHUNK][16] */
 };
 
 static struct panel panel_of(const struct rfa_scan_args *args)
 {
-    float *scratch = args->scratch;
-    return (struct panel){scratch, scratch + args->states * 16, scratch + 2 * args->states * 16};
+    float *rate = args->scratch, *h = rate + args->states * 16, *bound = h + args->states * 16, *dt = bound + 16;
+    float *dtu = dt + RFA_SCAN_CHUNK * 16, *y = dtu + RFA_SCAN_CHUNK * 16;
+    return (struct panel){rate, h, bound, dt, dtu, y};
 }
 
 /* Sets rate[n] = a[n] * log2(e) and h[n] for the `lanes` channels from c on. */
@@ -39,7 +45,7 @@ static void load_panel(const struct rfa_scan_args *args, size_t c, size_t lanes,
 }
 
 /* Asks for the rows of steps t ... t+SCAN_STEPS-1: their distance is too large for the hardware to foresee them. */
-VEC16_INLINE void prefetch_block(const struct rfa_scan_args *args, size_t t, size_t c)
+VEC16_INLINE void prefetch_rows(const struct rfa_scan_args *args, size_t t, size_t c)
 {
     for (size_t s = t; s < t + SCAN_STEPS && s < args->length; s++) {
         VEC16_PREFETCH(args->delta + s * args->delta_stride + c);
@@ -50,57 +56,75 @@ VEC16_INLINE void prefetch_block(const struct rfa_scan_args *args, size_t t, siz
     }
 }
 
-/* One block in registers. */
-struct block {
-    vec16 dt[SCAN_STEPS], dtu[SCAN_STEPS], y[SCAN_STEPS];
-};
-
-/* Takes every state through steps t ... t+steps-1 (a constant). */
-VEC16_INLINE void update_states(const struct rfa_scan_args *args, const struct panel *panel, struct block *k, size_t t,
-                                size_t steps, bool normal)
-{
-    const float *b = args->b + t * args->bc_stride, *cmat = args->cmat + t * args->bc_stride;
-    const size_t bc_stride = args->bc_stride, states = args->states;
-    float *h = panel->h;
-    for (size_t n = 0; n < states; n++) {
-        vec16 state = vec16_load(h + n * 16);
-        VEC16_UNROLL
-        for (size_t s = 0; s < steps; s++) {
-            vec16 x = vec16_mul(k->dt[s], vec16_load(panel->rate + n * 16));
-            vec16 decay = normal ? vec16_exp2_normal(x) : vec16_exp2(x);
-            state = vec16_fma(decay, state, vec16_mul(k->dtu[s], vec16_set1(b[s * bc_stride + n])));
-            k->y[s] = vec16_fma(vec16_set1(cmat[s * bc_stride + n]), state, k->y[s]);
-        }
-        vec16_store(h + n * 16, state);
-    }
-}
-
-/* Steps t ... t+steps-1 (a constant, at most SCAN_STEPS) of `lanes` channels from c on. */
-VEC16_INLINE void scan_block(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
-                             size_t c, size_t lanes)
+/* Steps t ... t+steps-1 of `lanes` channels from c on. True: all arguments of exp2 are within SCAN_NORMAL. */
+VEC16_INLINE bool prepare(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps, size_t c,
+                          size_t lanes)
 {
     const vec16 d = vec16_load_n(args->d + c, lanes);
-    struct block k;
-    bool normal = SCAN_EXP2_NORMAL;
-    VEC16_UNROLL
+    const float *delta = args->delta + t * args->delta_stride + c, *from = args->u + t * args->u_stride + c;
+    vec16 longest = vec16_zero();
     for (size_t s = 0; s < steps; s++) {
-        vec16 u = vec16_load_n(args->u + (t + s) * args->u_stride + c, lanes);
-        k.dt[s] = vec16_softplus(vec16_load_n(args->delta + (t + s) * args->delta_stride + c, lanes));
-        k.dtu[s] = vec16_mul(k.dt[s], u);
-        k.y[s] = vec16_mul(d, u);
+        vec16 dt = vec16_softplus(vec16_load_n(delta + s * args->delta_stride, lanes));
+        vec16 u = vec16_load_n(from + s * args->u_stride, lanes);
+        vec16_store(panel->dt + s * 16, dt);
+        vec16_store(panel->dtu + s * 16, vec16_mul(dt, u));
+        vec16_store(panel->y + s * 16, vec16_mul(d, u));
         if (SCAN_EXP2_NORMAL)
-            normal &= vec16_all_within(vec16_mul(k.dt[s], vec16_load(panel->bound)), SCAN_NORMAL);
+            longest = vec16_max_magnitude(longest, dt);
     }
-    if (normal)
-        update_states(args, panel, &k, t, steps, true);
-    else
-        update_states(args, panel, &k, t, steps, false);
+    return SCAN_EXP2_NORMAL && vec16_all_within(vec16_mul(longest, vec16_load(panel->bound)), SCAN_NORMAL);
+}
+
+/* Takes every state through steps t ... t+steps-1 (a constant), s and following of the chunk. */
+VEC16_INLINE void update(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t s, size_t steps,
+                         bool normal)
+{
+    const size_t bc_stride = args->bc_stride, states = args->states;
+    const float *b = args->b + t * bc_stride, *cmat = args->cmat + t * bc_stride;
+    vec16 dt[SCAN_STEPS], dtu[SCAN_STEPS], y[SCAN_STEPS];
     VEC16_UNROLL
+    for (size_t i = 0; i < steps; i++) {
+        dt[i] = vec16_load(panel->dt + (s + i) * 16);
+        dtu[i] = vec16_load(panel->dtu + (s + i) * 16);
+        y[i] = vec16_load(panel->y + (s + i) * 16);
+    }
+    for (size_t n = 0; n < states; n++) {
+        vec16 state = vec16_load(panel->h + n * 16);
+        VEC16_UNROLL
+        for (size_t i = 0; i < steps; i++) {
+            vec16 x = vec16_mul(dt[i], vec16_load(panel->rate + n * 16));
+            vec16 decay = normal ? vec16_exp2_normal(x) : vec16_exp2(x);
+            state = vec16_fma(decay, state, vec16_mul(dtu[i], vec16_set1(b[i * bc_stride + n])));
+            y[i] = vec16_fma(vec16_set1(cmat[i * bc_stride + n]), state, y[i]);
+        }
+        vec16_store(panel->h + n * 16, state);
+    }
+    VEC16_UNROLL
+    for (size_t i = 0; i < steps; i++)
+        vec16_store(panel->y + (s + i) * 16, y[i]);
+}
+
+VEC16_INLINE void update_chunk(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
+                               size_t c, bool normal)
+{
+    size_t s = 0;
+    for (; s + SCAN_STEPS <= steps; s += SCAN_STEPS) {
+        prefetch_rows(args, t + s + RFA_SCAN_CHUNK, c);
+        update(args, panel, t + s, s, SCAN_STEPS, normal);
+    }
+    for (; s < steps; s++)
+        update(args, panel, t + s, s, 1, normal);
+}
+
+VEC16_INLINE void finish(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps, size_t c,
+                         size_t lanes)
+{
+    float *dst = args->dst + t * args->dst_stride + c;
     for (size_t s = 0; s < steps; s++) {
-        vec16 y = k.y[s];
+        vec16 y = vec16_load(panel->y + s * 16);
         if (args->z)
             y = vec16_mul(y, vec16_silu(vec16_load_n(args->z + (t + s) * args->z_stride + c, lanes)));
-        vec16_store_n(args->dst + (t + s) * args->dst_stride + c, y, lanes);
+        vec16_store_n(dst + s * args->dst_stride, y, lanes);
     }
 }
 
@@ -109,13 +133,14 @@ VEC16_INLINE void scan_panel(const struct rfa_scan_args *args, size_t c, size_t 
 {
     const struct panel panel = panel_of(args);
     load_panel(args, c, lanes, &panel);
-    size_t t = 0;
-    for (; t + SCAN_STEPS <= args->length; t += SCAN_STEPS) {
-        prefetch_block(args, t + SCAN_STEPS, c);
-        scan_block(args, &panel, t, SCAN_STEPS, c, lanes);
+    for (size_t t = 0; t < args->length; t += RFA_SCAN_CHUNK) {
+        size_t steps = args->length - t < RFA_SCAN_CHUNK ? args->length - t : RFA_SCAN_CHUNK;
+        if (prepare(args, &panel, t, steps, c, lanes))
+            update_chunk(args, &panel, t, steps, c, true);
+        else
+            update_chunk(args, &panel, t, steps, c, false);
+        finish(args, &panel, t, steps, c, lanes);
     }
-    for (; t < args->length; t++)
-        scan_block(args, &panel, t, 1, c, lanes);
     if (args->state)
         for (size_t n = 0; n < args->states; n++)
             vec16_store_n(args->state + (c * args->states + n * 16), vec16_load(panel.h + n * 16), lanes);
