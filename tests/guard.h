@@ -3,6 +3,7 @@
  *   struct guard g;
  *   float *x = guard_end(&g, n * sizeof *x);     x + n is the first byte of an inaccessible page
  *   float *x = guard_start(&g, n * sizeof *x);   x - 1 is the last byte of an inaccessible page
+ *   float *x = guard_place(&g, n * sizeof *x);   the one or the other, as guard_at_start says
  *   ...
  *   assert_true(guard_intact(&g));               nothing was written between the buffer and the opposite guard page
  * either guard_free(&g);
@@ -60,6 +61,13 @@ static inline void *guard_start(struct guard *g, size_t bytes)
     guard_map(g, bytes);
     g->data = g->map + g->page;
     return g->data;
+}
+
+static bool guard_at_start; /* what guard_place does */
+
+static inline void *guard_place(struct guard *g, size_t bytes)
+{
+    return guard_at_start ? guard_start(g, bytes) : guard_end(g, bytes);
 }
 
 static inline bool guard_intact(const struct guard *g)

@@ -1,7 +1,12 @@
 /* Tests of one kernel against its C row: every row of kernels.def for the slot becomes a CMocka test named slot/isa,
- * skipped where the CPU lacks the bits. Before including, include guard.h and define KERNEL_SLOT        the slot and
- * then write     static void check(rfa_<slot>_t *kernel), which compares with the C row, and main() { return
- * run_rows(); } */
+ * skipped where the CPU lacks the bits. Before including, include guard.h and define
+ *
+ *   KERNEL_SLOT                                  the slot
+ *
+ * and then write
+ *
+ *   static void check(rfa_<slot>_t *kernel)      compares with the C row, each time counting one in rows_cases
+ *   int main(void) { return run_rows(); } */
 #ifndef RFA_TESTS_KERNEL_ROWS_H
 #define RFA_TESTS_KERNEL_ROWS_H
 
@@ -47,6 +52,7 @@ static void check(KERNEL_TYPE *kernel);
 /* ------------------------------------------------------------------ inputs */
 
 static uint32_t rows_seed, rows_state;
+static unsigned rows_cases; /* comparisons with the C row so far */
 
 /* xorshift32. */
 static inline uint32_t random_u32(void)
@@ -67,6 +73,53 @@ static inline void fill_random(float *x, size_t n, float scale)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = random_f32() * scale;
+}
+
+static inline size_t random_size(size_t most)
+{
+    return random_u32() % (most + 1);
+}
+
+/* Any finite bit pattern: all exponents alike, so products overflow and fade away. */
+static inline float random_finite_f32(void)
+{
+    uint32_t bits = random_u32();
+    float x;
+    if ((bits & 0x7f800000u) == 0x7f800000u)
+        bits ^= 0x40000000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Every other time uniform in [-scale, scale); else all least, all largest, the two in turn, all denormal, zeros of
+ * both signs, or any finite number. */
+static inline void fill_any(float *x, size_t n, float scale)
+{
+    uint32_t kind = random_u32() % 12;
+    for (size_t i = 0; i < n; i++) {
+        switch (kind) {
+        case 0:
+            x[i] = -scale;
+            break;
+        case 1:
+            x[i] = scale;
+            break;
+        case 2:
+            x[i] = i % 2 ? scale : -scale;
+            break;
+        case 3:
+            x[i] = random_f32() * 0x1p-127f;
+            break;
+        case 4:
+            x[i] = i % 3 ? -0.0f : 0.0f;
+            break;
+        case 5:
+            x[i] = random_finite_f32();
+            break;
+        default:
+            x[i] = random_f32() * scale;
+        }
+    }
 }
 
 /* Overwrites about one value in `every` with something that breaks arithmetic. */
@@ -100,13 +153,23 @@ static inline void assert_same_f32(const float *got, const float *want, size_t n
 
 /* ------------------------------------------------------------------ the group */
 
+enum { ROWS_LEAST_CASES = 3000 };
+
+/* The checks, again and again with other random numbers, in turn with buffers that end and that start at an
+ * inaccessible page. */
 static void run_row(void **state)
 {
     const struct kernel_row *row = *state;
     if ((rfa_cpu_detect() & row->bits) != row->bits)
         skip();
     rows_state = rows_seed;
-    check(row->kernel);
+    rows_cases = 0;
+    for (int round = 0; round < 2 || rows_cases < ROWS_LEAST_CASES; round++) {
+        guard_at_start = round % 2;
+        check(row->kernel);
+        assert_true(rows_cases > 0);
+    }
+    printf("%s: %u cases, inaccessible pages before and after the buffers\n", row->name, rows_cases);
 }
 
 static int run_rows(void)

@@ -13,14 +13,15 @@ enum { Q, K, V, GOT, WANT, BUFFERS };
 
 static void compare(rfa_attention_f32_t *kernel, const struct shape *s)
 {
+    rows_cases++;
     struct guard g[BUFFERS], gs;
     const size_t rows[BUFFERS] = {s->m, s->keys, s->keys, s->m, s->m};
-    float *p[BUFFERS], *scratch = guard_end(&gs, rfa_attention_scratch(s->keys));
+    float *p[BUFFERS], *scratch = guard_place(&gs, rfa_attention_scratch(s->keys));
     for (int i = 0; i < BUFFERS; i++) {
         size_t count = rows[i] * (s->d + s->gap) - s->gap;
-        p[i] = guard_end(&g[i], count * sizeof(float));
+        p[i] = guard_place(&g[i], count * sizeof(float));
         if (i < GOT)
-            fill_random(p[i], count, 3.0f);
+            fill_any(p[i], count, 3.0f);
         if (i < GOT && s->specials)
             sprinkle_specials(p[i], count, s->specials);
     }
@@ -55,7 +56,7 @@ static void compare(rfa_attention_f32_t *kernel, const struct shape *s)
 static void check(rfa_attention_f32_t *kernel)
 {
     static const size_t ms[] = {1, 2, 3, 4, 5, 7, 8, 9, 17}, keys[] = {1, 2, 3, 5, 16, 17, 40},
-                        ds[] = {1, 5, 15, 16, 17, 40, 64, 88, 97};
+                        ds[] = {1, 5, 15, 16, 17, 22, 40, 64, 88, 97, 128};
     for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
         for (size_t j = 0; j < sizeof keys / sizeof *keys; j++)
             for (size_t l = 0; l < sizeof ds / sizeof *ds; l++) {
@@ -71,6 +72,17 @@ static void check(rfa_attention_f32_t *kernel)
             }
     compare(kernel, &(struct shape){.m = 19, .keys = 19, .d = 256, .causal = true, .scale = 0.0625f});
     compare(kernel, &(struct shape){.m = 9, .keys = 257, .d = 88, .scale = 0.1f});
+    for (int i = 0; i < 200; i++) {
+        uint32_t r = random_u32();
+        compare(kernel, &(struct shape){.m = 1 + random_size(20),
+                                        .keys = 1 + random_size(60),
+                                        .d = 1 + random_size(128),
+                                        .gap = random_size(3),
+                                        .first = random_size(20),
+                                        .causal = r & 1,
+                                        .scale = r & 2 ? 0.125f : 3.0f,
+                                        .specials = r & 4 ? 70 : 0});
+    }
 }
 
 int main(void)

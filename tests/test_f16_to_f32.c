@@ -4,9 +4,10 @@
 
 static void compare(rfa_f16_to_f32_t *kernel, size_t n)
 {
+    rows_cases++;
     struct guard gs, gd, gw;
-    uint16_t *src = guard_end(&gs, n * sizeof *src);
-    float *got = guard_end(&gd, n * sizeof *got), *want = guard_end(&gw, n * sizeof *want);
+    uint16_t *src = guard_place(&gs, n * sizeof *src);
+    float *got = guard_place(&gd, n * sizeof *got), *want = guard_place(&gw, n * sizeof *want);
     for (size_t i = 0; i < n; i++)
         src[i] = (uint16_t)random_u32();
     kernel(got, src, n);

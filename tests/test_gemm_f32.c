@@ -18,14 +18,15 @@ static size_t floats(size_t rows, size_t columns, size_t gap)
 
 static void compare(rfa_gemm_f32_t *kernel, const struct shape *s)
 {
+    rows_cases++;
     struct guard g[BUFFERS];
     const size_t count[BUFFERS] = {floats(s->m, s->k, s->gap), floats(s->n, s->k, s->gap), s->n,
                                    floats(s->m, s->n, s->gap), floats(s->m, s->n, s->gap), floats(s->m, s->n, s->gap)};
     float *p[BUFFERS];
     for (int i = 0; i < BUFFERS; i++) {
-        p[i] = guard_end(&g[i], count[i] * sizeof(float));
+        p[i] = guard_place(&g[i], count[i] * sizeof(float));
         if (i < GOT)
-            fill_random(p[i], count[i], 2.0f);
+            fill_any(p[i], count[i], 2.0f);
         if (i < GOT && s->specials)
             sprinkle_specials(p[i], count[i], s->specials);
     }
@@ -78,6 +79,18 @@ static void check(rfa_gemm_f32_t *kernel)
             }
     compare(kernel, &(struct shape){.m = 5, .n = 61, .k = 1409, .bias = true}); /* more than one block of weights */
     compare(kernel, &(struct shape){.m = 2, .n = 5, .k = 70001, .residual = true});
+    for (int i = 0; i < 200; i++) {
+        uint32_t r = random_u32();
+        compare(kernel, &(struct shape){.m = random_size(20),
+                                        .n = random_size(30),
+                                        .k = 1 + random_size(100),
+                                        .gap = random_size(3),
+                                        .bias = r & 1,
+                                        .residual = r & 2,
+                                        .in_place = r & 4,
+                                        .act = (enum rfa_act)((r >> 3) % RFA_ACT_COUNT),
+                                        .specials = r & 8 ? 50 : 0});
+    }
 }
 
 int main(void)

@@ -4,11 +4,12 @@
 
 static void compare(rfa_mean_f32_t *kernel, size_t m, size_t n, bool specials)
 {
+    rows_cases++;
     struct guard gx, gd, gw;
     size_t stride = n + 3, total = m ? (m - 1) * stride + n : 0;
-    float *x = guard_end(&gx, total * sizeof *x);
-    float *got = guard_end(&gd, n * sizeof *got), *want = guard_end(&gw, n * sizeof *want);
-    fill_random(x, total, 10.0f);
+    float *x = guard_place(&gx, total * sizeof *x);
+    float *got = guard_place(&gd, n * sizeof *got), *want = guard_place(&gw, n * sizeof *want);
+    fill_any(x, total, 10.0f);
     if (specials)
         sprinkle_specials(x, total, 20);
     kernel(got, x, stride, m, n);
@@ -27,6 +28,8 @@ static void check(rfa_mean_f32_t *kernel)
         for (size_t j = 0; j < sizeof columns / sizeof *columns; j++)
             for (int specials = 0; specials < 2; specials++)
                 compare(kernel, rows[i], columns[j], specials);
+    for (int i = 0; i < 100; i++)
+        compare(kernel, 1 + random_size(40), random_size(300), random_u32() % 2);
 }
 
 int main(void)

@@ -6,9 +6,10 @@
 
 static void compare(rfa_quantize_row_t *kernel, size_t n, float scale, uint32_t specials, uint8_t a_xor)
 {
+    rows_cases++;
     struct guard gx, gq, gw;
-    float *x = guard_end(&gx, n * sizeof *x);
-    int8_t *got = guard_end(&gq, rfa_row_bytes(n)), *want = guard_end(&gw, rfa_row_bytes(n));
+    float *x = guard_place(&gx, n * sizeof *x);
+    int8_t *got = guard_place(&gq, rfa_row_bytes(n)), *want = guard_place(&gw, rfa_row_bytes(n));
     fill_random(x, n, scale);
     if (specials)
         sprinkle_specials(x, n, specials);
@@ -27,6 +28,7 @@ static void compare(rfa_quantize_row_t *kernel, size_t n, float scale, uint32_t 
 /* Values whose products are exactly halfway between integers: half to even. */
 static void compare_ties(rfa_quantize_row_t *kernel)
 {
+    rows_cases++;
     float x[256];
     int8_t q[256];
     for (int i = 0; i < 255; i++)

@@ -7,9 +7,10 @@
 static void compare(rfa_quantize_scaled_t *kernel, size_t n, float scale, float multiplier, bool specials,
                     uint8_t a_xor)
 {
+    rows_cases++;
     struct guard gx, gq, gw;
-    float *x = guard_end(&gx, n * sizeof *x);
-    int8_t *got = guard_end(&gq, rfa_row_bytes(n)), *want = guard_end(&gw, rfa_row_bytes(n));
+    float *x = guard_place(&gx, n * sizeof *x);
+    int8_t *got = guard_place(&gq, rfa_row_bytes(n)), *want = guard_place(&gw, rfa_row_bytes(n));
     fill_random(x, n, scale);
     if (specials)
         sprinkle_specials(x, n, 5);
@@ -26,6 +27,7 @@ static void compare(rfa_quantize_scaled_t *kernel, size_t n, float scale, float 
 /* Every half integer around the range, and its neighbours. */
 static void compare_edges(rfa_quantize_scaled_t *kernel)
 {
+    rows_cases++;
     enum { N = 3 * 540 };
     float x[N];
     int8_t got[N + 64], want[N + 64];

@@ -6,12 +6,13 @@
 
 static void compare(rfa_resize_h_f32_t *kernel, size_t width, size_t out, size_t taps, bool outside)
 {
+    rows_cases++;
     struct guard gs, gw, gd, gp;
     int32_t first[64], count[64];
     float want[64 * 3];
-    uint8_t *src = guard_end(&gs, width * 3);
-    float *weight = guard_end(&gw, out * taps * sizeof *weight), *got = guard_end(&gd, out * 3 * sizeof *got);
-    float *scratch = guard_end(&gp, width * 4 * sizeof *scratch);
+    uint8_t *src = guard_place(&gs, width * 3);
+    float *weight = guard_place(&gw, out * taps * sizeof *weight), *got = guard_place(&gd, out * 3 * sizeof *got);
+    float *scratch = guard_place(&gp, width * 4 * sizeof *scratch);
     for (size_t i = 0; i < width * 3; i++)
         src[i] = (uint8_t)(i < 256 ? i : random_u32());
     fill_random(weight, out * taps, 1.5f);

@@ -6,11 +6,12 @@
 
 static void compare(rfa_resize_h_u8_t *kernel, size_t width, size_t out, size_t taps, bool outside)
 {
+    rows_cases++;
     struct guard gs, gw, gd;
     int32_t first[64], count[64];
     uint8_t want[64 * 3];
-    uint8_t *src = guard_end(&gs, width * 3), *got = guard_end(&gd, out * 3);
-    int32_t *weight = guard_end(&gw, out * taps * sizeof *weight);
+    uint8_t *src = guard_place(&gs, width * 3), *got = guard_place(&gd, out * 3);
+    int32_t *weight = guard_place(&gw, out * taps * sizeof *weight);
     for (size_t i = 0; i < width * 3; i++)
         src[i] = (uint8_t)(random_u32() % 4 ? random_u32() : 255);
     for (size_t i = 0; i < out * taps; i++) /* sums of up to 40 taps leave [0, 255] both ways and stay inside 32 bits */

@@ -4,9 +4,10 @@
 
 static void compare(rfa_resize_v_u8_t *kernel, size_t n, int32_t weight)
 {
+    rows_cases++;
     struct guard ga, gr, gw;
-    int32_t *acc = guard_end(&ga, n * sizeof *acc), *want = guard_end(&gw, n * sizeof *want);
-    uint8_t *row = guard_end(&gr, n);
+    int32_t *acc = guard_place(&ga, n * sizeof *acc), *want = guard_place(&gw, n * sizeof *want);
+    uint8_t *row = guard_place(&gr, n);
     for (size_t i = 0; i < n; i++) {
         acc[i] = want[i] = (int32_t)random_u32() / 4;
         row[i] = (uint8_t)(i % 3 ? random_u32() : 255);
@@ -27,6 +28,8 @@ static void check(rfa_resize_v_u8_t *kernel)
         for (size_t w = 0; w < sizeof weights / sizeof *weights; w++)
             compare(kernel, n, weights[w]);
     compare(kernel, 465, 123457);
+    for (int i = 0; i < 100; i++)
+        compare(kernel, random_size(300), (int32_t)random_u32() >> 8);
 }
 
 int main(void)

@@ -7,7 +7,7 @@ enum inputs { PLAIN, TIES, SPECIALS, ALL_NAN, INPUTS };
 /* Fills unit-like rows; TIES repeats rows, so that equal cosines meet. */
 static void fill(float *x, size_t rows, size_t stride, size_t k, enum inputs inputs)
 {
-    fill_random(x, rows ? (rows - 1) * stride + k : 0, 1.0f);
+    fill_any(x, rows ? (rows - 1) * stride + k : 0, 1.0f);
     for (size_t r = 0; r < rows; r++) {
         if (inputs == TIES && r > 0)
             memcpy(x + r * stride, x + random_u32() % r * stride, k * sizeof *x);
@@ -20,12 +20,13 @@ static void fill(float *x, size_t rows, size_t stride, size_t k, enum inputs inp
 
 static void compare(rfa_retrieve_f32_t *kernel, size_t m, size_t n, size_t k, size_t out_stride, enum inputs inputs)
 {
+    rows_cases++;
     struct guard gq, gt, gi, gm;
     size_t stride = k + 5, outs = m ? (m - 1) * out_stride + 1 : 0;
-    float *query = guard_end(&gq, (m ? (m - 1) * stride + k : 0) * sizeof *query);
-    float *token = guard_end(&gt, ((n - 1) * stride + k) * sizeof *token);
-    int32_t *index = guard_end(&gi, outs * sizeof *index), *want_index = malloc((outs + 1) * sizeof *want_index);
-    float *margin = guard_end(&gm, outs * sizeof *margin), *want_margin = malloc((outs + 1) * sizeof *want_margin);
+    float *query = guard_place(&gq, (m ? (m - 1) * stride + k : 0) * sizeof *query);
+    float *token = guard_place(&gt, ((n - 1) * stride + k) * sizeof *token);
+    int32_t *index = guard_place(&gi, outs * sizeof *index), *want_index = malloc((outs + 1) * sizeof *want_index);
+    float *margin = guard_place(&gm, outs * sizeof *margin), *want_margin = malloc((outs + 1) * sizeof *want_margin);
     assert_true(want_index && want_margin);
     fill(query, m, stride, k, inputs);
     fill(token, n, stride, k, inputs);
@@ -64,6 +65,9 @@ static void check(rfa_retrieve_f32_t *kernel)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int inputs = 0; inputs < INPUTS; inputs++)
             compare(kernel, shapes[i][0], shapes[i][1], shapes[i][2], 1 + i % 3 * 4, (enum inputs)inputs);
+    for (int i = 0; i < 200; i++)
+        compare(kernel, random_size(12), 1 + random_size(40), 1 + random_size(100), 1 + random_size(4),
+                (enum inputs)(random_u32() % INPUTS));
 }
 
 int main(void)

@@ -4,9 +4,10 @@
 
 static void compare(rfa_round_f16_t *kernel, size_t n, float scale, bool in_place)
 {
+    rows_cases++;
     struct guard gs, gd, gw;
-    float *src = guard_end(&gs, n * sizeof *src);
-    float *got = guard_end(&gd, n * sizeof *got), *want = guard_end(&gw, n * sizeof *want);
+    float *src = guard_place(&gs, n * sizeof *src);
+    float *got = guard_place(&gd, n * sizeof *got), *want = guard_place(&gw, n * sizeof *want);
     fill_random(src, n, scale);
     sprinkle_specials(src, n, 7);
     rfa_round_f16_c(want, src, n);

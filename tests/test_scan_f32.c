@@ -35,7 +35,7 @@ static void fill_inputs(struct run *r, const size_t n[BUFFERS], const struct sha
     static const float scales[BUFFERS] = {[DELTA] = 6.0f, [U] = 2.0f, [Z] = 4.0f, [DST] = 1.0f,   [B] = 1.0f,
                                           [CMAT] = 1.0f,  [A] = 8.0f, [D] = 1.0f, [STATE] = 1.0f, [SCRATCH] = 1.0f};
     for (size_t i = 0; i < BUFFERS; i++) {
-        fill_random(r->x[i], n[i], scales[i]);
+        fill_any(r->x[i], n[i], scales[i]);
         if (s->specials && i != A && i != SCRATCH)
             sprinkle_specials(r->x[i], n[i], 400);
     }
@@ -74,12 +74,13 @@ static void scan(rfa_scan_f32_t *kernel, struct run *r, const struct shape *s)
 
 static void compare(rfa_scan_f32_t *kernel, const struct shape *s)
 {
+    rows_cases++;
     struct run got, want;
     size_t n[BUFFERS];
     sizes(n, s);
     for (size_t i = 0; i < BUFFERS; i++) {
-        got.x[i] = guard_end(&got.guard[i], n[i] * sizeof(float));
-        want.x[i] = guard_end(&want.guard[i], n[i] * sizeof(float));
+        got.x[i] = guard_place(&got.guard[i], n[i] * sizeof(float));
+        want.x[i] = guard_place(&want.guard[i], n[i] * sizeof(float));
     }
     fill_inputs(&got, n, s);
     for (size_t i = 0; i < BUFFERS; i++)
@@ -95,9 +96,70 @@ static void compare(rfa_scan_f32_t *kernel, const struct shape *s)
     }
 }
 
+/* Moves the rows of the arguments on by `steps`. */
+static void advance(struct rfa_scan_args *args, size_t steps)
+{
+    args->delta += steps * args->delta_stride;
+    args->u += steps * args->u_stride;
+    args->z += steps * args->z_stride;
+    args->dst += steps * args->dst_stride;
+    args->b += steps * args->bc_stride;
+    args->cmat += steps * args->bc_stride;
+}
+
+/* One call over all steps, and calls over random parts of them (single steps too) that hand the state on. */
+static void compare_parts(rfa_scan_f32_t *kernel, size_t length, size_t channels, size_t states)
+{
+    rows_cases++;
+    enum { STEPS = 100, CHANNELS = 48, STATES = 20 };
+    static float delta[STEPS * CHANNELS], u[STEPS * CHANNELS], z[STEPS * CHANNELS], dst[2][STEPS * CHANNELS];
+    static float b[STEPS * STATES], cmat[STEPS * STATES], a[CHANNELS * STATES], d[CHANNELS];
+    static float state[2][CHANNELS * STATES], scratch[256 * 16];
+    assert_true(length <= STEPS && channels <= CHANNELS && states <= STATES &&
+                rfa_scan_scratch(STATES) <= sizeof scratch);
+    fill_random(delta, length * channels, 6.0f);
+    fill_random(u, length * channels, 2.0f);
+    fill_random(z, length * channels, 4.0f);
+    fill_random(b, length * states, 1.0f);
+    fill_random(cmat, length * states, 1.0f);
+    fill_random(d, channels, 1.0f);
+    fill_random(state[0], CHANNELS * STATES, 1.0f);
+    memcpy(state[1], state[0], sizeof state[0]);
+    for (size_t i = 0; i < CHANNELS * STATES; i++)
+        a[i] = -8.0f * fabsf(random_f32());
+    struct rfa_scan_args args = {.dst = dst[0],
+                                 .dst_stride = channels,
+                                 .delta = delta,
+                                 .u = u,
+                                 .z = z,
+                                 .delta_stride = channels,
+                                 .u_stride = channels,
+                                 .z_stride = channels,
+                                 .b = b,
+                                 .cmat = cmat,
+                                 .bc_stride = states,
+                                 .a = a,
+                                 .d = d,
+                                 .state = state[0],
+                                 .length = length,
+                                 .channels = channels,
+                                 .states = states,
+                                 .scratch = scratch};
+    kernel(&args);
+    args.dst = dst[1];
+    args.state = state[1];
+    for (size_t left = length; left > 0; left -= args.length) {
+        args.length = random_u32() % 2 ? 1 : 1 + random_size(left - 1);
+        kernel(&args);
+        advance(&args, args.length);
+    }
+    assert_same_f32(dst[1], dst[0], length * channels, "result in parts");
+    assert_same_f32(state[1], state[0], (channels + 15) / 16 * 16 * states, "state in parts");
+}
+
 static void check(rfa_scan_f32_t *kernel)
 {
-    static const size_t lengths[] = {0, 1, 2, 13}, channels[] = {1, 15, 16, 17, 33, 64},
+    static const size_t lengths[] = {0, 1, 2, 13, 33}, channels[] = {1, 15, 16, 17, 33, 64},
                         states[] = {1, 2, 15, 16, 17, 64};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (size_t j = 0; j < sizeof channels / sizeof *channels; j++)
@@ -105,6 +167,12 @@ static void check(rfa_scan_f32_t *kernel)
                 for (unsigned mode = 0; mode < 8; mode++)
                     compare(kernel,
                             &(struct shape){lengths[i], channels[j], states[k], mode & 1, mode & 2, mode & 4, OWN});
+    for (int i = 0; i < 100; i++) {
+        uint32_t r = random_u32();
+        compare(kernel, &(struct shape){random_size(80), 1 + random_size(40), 1 + random_size(20), r & 1, r & 2, r & 4,
+                                        (enum alias)(r & 1 ? (r >> 3) % ALIASES : OWN)});
+        compare_parts(kernel, 1 + random_size(99), 1 + random_size(47), 1 + random_size(19));
+    }
     for (int alias = OWN; alias < ALIASES; alias++)
         for (unsigned specials = 0; specials < 2; specials++)
             compare(kernel, &(struct shape){37, 48, 16, true, true, specials, (enum alias)alias});

@@ -30,12 +30,13 @@ static void spoil(float *x, size_t n, enum special special)
 
 static void compare(rfa_softmax_s8_t *kernel, size_t n, float scale, enum special special, uint8_t a_xor)
 {
+    rows_cases++;
     struct guard gx, guards[4];
     int8_t *row[4]; /* high and low of the kernel, high and low of plain C */
     size_t bytes = rfa_row_bytes(n);
-    float *x = guard_end(&gx, n * sizeof *x);
+    float *x = guard_place(&gx, n * sizeof *x);
     for (int i = 0; i < 4; i++)
-        row[i] = guard_end(&guards[i], bytes);
+        row[i] = guard_place(&guards[i], bytes);
     fill_random(x, n, special == SPECIAL_HUGE ? 1.0f : 20.0f);
     spoil(x, n, special);
     float got = kernel(row[0], row[1], x, n, scale, a_xor), want = rfa_softmax_s8_c(row[2], row[3], x, n, scale, a_xor);
