@@ -57,8 +57,42 @@ static void compare(rfa_retrieve_f32_t *kernel, size_t m, size_t n, size_t k, si
     free(want_margin);
 }
 
+/* Answers known beforehand: a tie, a zero vector, a NaN on either side, a single token. */
+static void check_known(rfa_retrieve_f32_t *kernel)
+{
+    enum { K = 16, TOKENS = 5, QUERIES = 4 };
+    static const int32_t want_index[QUERIES] = {1, 3, 0, 0};
+    static const float want_margin[QUERIES] = {0.0f, 0.75f, 0.0f, NAN};
+    float token[TOKENS][K] = {{0}}, query[QUERIES][K] = {{0}}, margin[QUERIES];
+    int32_t index[QUERIES];
+    token[1][5] = token[2][5] = 1.0f; /* token 0 is a zero vector, 1 and 2 are equal */
+    token[3][9] = 1.0f;
+    token[4][9] = NAN;
+    query[0][5] = 1.0f;
+    query[1][9] = 0.75f; /* query 2 is a zero vector: every cosine is 0, the lowest index wins */
+    query[3][0] = NAN;
+    struct rfa_retrieve_args args = {.index = index,
+                                     .margin = margin,
+                                     .out_stride = 1,
+                                     .query = query[0],
+                                     .token = token[0],
+                                     .query_stride = K,
+                                     .token_stride = K,
+                                     .m = QUERIES,
+                                     .n = TOKENS,
+                                     .k = K};
+    kernel(&args);
+    assert_memory_equal(index, want_index, sizeof index);
+    assert_same_f32(margin, want_margin, QUERIES, "known margin");
+    args.n = 1;
+    args.m = 1;
+    kernel(&args);
+    assert_true(index[0] == 0 && margin[0] == INFINITY);
+}
+
 static void check(rfa_retrieve_f32_t *kernel)
 {
+    check_known(kernel);
     static const size_t shapes[][3] = {{0, 3, 5},   {1, 1, 1},     {1, 2, 16},   {2, 3, 17},  {3, 4, 15},
                                        {4, 5, 31},  {5, 7, 32},    {7, 32, 33},  {8, 33, 48}, {13, 1, 97},
                                        {9, 16, 64}, {23, 11, 101}, {20, 32, 768}};
