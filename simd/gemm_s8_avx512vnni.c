@@ -20,6 +20,8 @@ enum {
     ROWS = 6,
     PANELS = 4,
     COLS = PANELS * RFA_PANEL_N,
+    FEW = 30,    /* rows up to which a product waits for its weights */
+    PIECE = 640, /* lines: with few rows, those of four panels and as many fetched meanwhile fit into a 1 MiB L2 */
     AHEAD = 1024 /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
 };
 
@@ -149,11 +151,69 @@ static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t
     s->next_lines = n + 2 * COLS <= g->n ? share : 0;
 }
 
+/* Panel `tile` of the piece that follows: the same panels' next lines, or the next panels' first. */
+static void take_next_piece(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t left, size_t tile)
+{
+    size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, panel = n / RFA_PANEL_N + PANELS + tile;
+    bool same = left > s->lines, more = same || n + 2 * COLS <= g->n;
+    s->next_lines = tile < PANELS && more ? s->lines : 0;
+    s->next = same ? s->w[tile % PANELS] + s->lines * RFA_LINE : g->w + panel * lines * RFA_LINE;
+}
+
+static void add_sums(int32_t *sum, const int32_t *part, size_t rows)
+{
+    for (size_t i = 0; i < rows * COLS; i += RFA_PANEL_N)
+        _mm512_store_si512(sum + i, _mm512_add_epi32(_mm512_load_si512(sum + i), _mm512_load_si512(part + i)));
+}
+
+/* All rows with the lines of one piece of four panels; `left` lines of these panels are not done yet. */
+static void run_piece(const struct rfa_gemm_s8_args *g, struct source *s, struct tile *t, size_t left)
+{
+    size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, first = lines - left, tile = 0;
+    int32_t *part = g->scratch, *sums = part + ROWS * COLS;
+    for (t->m = 0; t->m < g->m; t->m += t->rows, tile++) {
+        int32_t *sum = sums + t->m * COLS;
+        t->rows = even_rows(g->m, t->m, ROWS);
+        take_next_piece(s, g, t->n, left, tile);
+        s->a = g->a + t->m * g->a_stride + first * RFA_PANEL_K;
+        products[t->rows](first == 0 ? sum : part, s);
+        if (first > 0)
+            add_sums(sum, part, t->rows);
+        t->sum = sum;
+        if (left == s->lines)
+            finish_tile(g, t);
+    }
+}
+
+/* Weights stream through L2 piece by piece; the sums of all rows wait in scratch. */
+static void run_few(const struct rfa_gemm_s8_args *g)
+{
+    static const int32_t zeros[RFA_PANEL_N];
+    struct tile t = {.stride = COLS};
+    for (t.n = 0; t.n < g->n; t.n += COLS) {
+        struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+        t.cols = g->n - t.n < COLS ? g->n - t.n : COLS;
+        take_panels(&s, g, t.n);
+        for (size_t left = s.lines; left > 0; left -= s.lines) {
+            s.lines = left < PIECE ? left : PIECE;
+            run_piece(g, &s, &t, left);
+            for (size_t j = 0; j < PANELS; j++) {
+                s.w[j] += s.lines * RFA_LINE;
+                s.w_sum[j] = zeros;
+            }
+        }
+    }
+}
+
 static void run(const struct rfa_gemm_s8_args *g)
 {
     assert(g->k >= 1 && g->k <= RFA_MAX_K);
     assert((uintptr_t)g->a % RFA_LINE == 0 && (uintptr_t)g->w % RFA_LINE == 0 && g->a_stride % RFA_LINE == 0);
     assert((uintptr_t)g->scratch % RFA_LINE == 0);
+    if (g->m <= FEW) {
+        run_few(g);
+        return;
+    }
     struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
     struct tile t = {.sum = g->scratch, .stride = COLS};
     for (t.n = 0; t.n < g->n; t.n += COLS) {
@@ -172,7 +232,7 @@ static void run(const struct rfa_gemm_s8_args *g)
 static size_t scratch_bytes(size_t m, size_t n, size_t k)
 {
     (void)m, (void)n, (void)k;
-    return ROWS * COLS * sizeof(int32_t);
+    return (ROWS + FEW) * COLS * sizeof(int32_t);
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_avx512vnni = {

@@ -268,6 +268,18 @@ static void long_sums(const struct row *row)
         }
 }
 
+/* Few rows of long sums, whose weights a kernel may take in pieces: one piece, two and a little, several panels. */
+static void few_rows(const struct row *row)
+{
+    const size_t m[] = {1, 6, 7, 19, 30, 31}, k[] = {2560, 2564, 5131};
+    for (size_t i = 0; i < sizeof m / sizeof m[0]; i++)
+        for (size_t j = 0; j < sizeof k / sizeof k[0]; j++) {
+            struct shape s = {.m = m[i], .n = 150, .k = k[j], .a_scale_step = 1, .bias = true, .residual = true};
+            s.fill = (enum fill)((i + j) % FILL_COUNT);
+            compare(row, &s);
+        }
+}
+
 /* Many rows: every height that the split into tiles can produce. */
 static void many_rows(const struct row *row)
 {
@@ -290,6 +302,7 @@ static void test_row(void **state)
     sizes(row);
     fills(row);
     long_sums(row);
+    few_rows(row);
     many_rows(row);
 }
 
