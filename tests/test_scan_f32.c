@@ -116,7 +116,8 @@ static void compare_parts(rfa_scan_f32_t *kernel, size_t length, size_t channels
     enum { STEPS = 100, CHANNELS = 48, STATES = 20 };
     static float delta[STEPS * CHANNELS], u[STEPS * CHANNELS], z[STEPS * CHANNELS], dst[2][STEPS * CHANNELS];
     static float b[STEPS * STATES], cmat[STEPS * STATES], a[CHANNELS * STATES], d[CHANNELS];
-    static float state[2][CHANNELS * STATES], scratch[256 * 16];
+    static float state[2][CHANNELS * STATES];
+    static _Alignas(64) float scratch[256 * 16];
     assert_true(length <= STEPS && channels <= CHANNELS && states <= STATES &&
                 rfa_scan_scratch(STATES) <= sizeof scratch);
     fill_random(delta, length * channels, 6.0f);
@@ -164,7 +165,8 @@ static void compare_parts(rfa_scan_f32_t *kernel, size_t length, size_t channels
 static void compare_decay(rfa_scan_f32_t *kernel, float x)
 {
     rows_cases++;
-    float delta[16], u[16] = {0}, a[16], d[16] = {0}, state[2][16], dst[2][16], scratch[256 * 16];
+    float delta[16], u[16] = {0}, a[16], d[16] = {0}, state[2][16], dst[2][16];
+    _Alignas(64) float scratch[256 * 16];
     const float one = 1.0f, dt = 30.0f; /* softplus(30) is 30 */
     for (int c = 0; c < 16; c++) {
         delta[c] = dt;

@@ -53,6 +53,7 @@ import torch
 from torch import nn
 
 import networks
+import scan
 
 torch.manual_seed(1)
 torch.set_grad_enabled(False)
@@ -337,12 +338,9 @@ def kernels():
             shape = f"{m}x{n}x{k}"
             compare(f"int8 product {shape}", gemm_calls(m, n, k), lambda t, s=shape: refatom_kernel(s, t)[s], m * n * k, processor=True)
     if "scan" in ARGS.only:
-        for length, width in ((800, 512), (240, 1536), (256, 512)):
-            x = [torch.rand(length, width), -torch.rand(width, 16) * 8, torch.randn(length, 16), torch.randn(length, 16),
-                 torch.randn(length, width), torch.randn(width), torch.randn(length, width)]
-            shape = f"{length}x{width}x16"
-            compare(f"scan {shape}", {"PyTorch loop": lambda t: lambda: networks.scan(*x)},
-                    lambda t, s=shape: refatom_kernel("scan_f32", t)[s], processor=True)
+        for length, width in scan.SHAPES:
+            shape = f"{length}x{width}x{scan.STATES}"
+            compare(f"scan {shape}", scan.calls(length, width), lambda t, s=shape: refatom_kernel("scan_f32", t)[s], processor=True)
     if "retrieval" in ARGS.only:
         unit = lambda *s: torch.nn.functional.normalize(torch.randn(*s), dim=-1)
         q, v = unit(100, 768), unit(8, 32, 768)

@@ -10,5 +10,7 @@ home=${REFATOM_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/refatom-peers}
 if [ ! -x "$home/bin/python" ]; then
     python3 -m venv "$home"
     "$home/bin/pip" install --quiet --requirement "$here/requirements.txt"
+    # ggml for the selective scan: compiled here, for this processor. Without it that row is left out.
+    "$home/bin/pip" install --quiet ggml-python || echo "run.sh: ggml-python could not be built; its row is left out" >&2
 fi
 exec "$home/bin/python" "$here/run.py" --work "$home" "$@"
