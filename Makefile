@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS  ?= 2
 
-.PHONY: all setup demo test bench cross cross-test clean
+.PHONY: all setup demo test ulp bench cross cross-test clean
 
 all: setup
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
@@ -17,6 +17,11 @@ demo: all
 
 test: all
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+	@$(BUILD)/tests/test_kernel_rows 2>/dev/null | grep 'kernels run on'
+
+# Every float through every function of simd/poly.h: about half an hour.
+ulp: all
+	$(BUILD)/tests/test_poly 1
 
 bench: all
 	$(BUILD)/refatom bench kernels

@@ -1,4 +1,6 @@
-/* The scalar specification of poly.h against long double: the bounds stated there, over the whole range of floats. */
+/* The scalar specification of poly.h against long double: the bounds stated there, over the whole range of floats.
+ *
+ *   test_poly [STRIDE]    looks at every STRIDE-th bit pattern, default 8191; `make ulp` at all of them */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,12 +84,14 @@ static void measure(const struct function *f, float x, struct worst *worst)
         *worst = (struct worst){error / unit(reference), x};
 }
 
+static uint64_t stride = 8191; /* a prime: all low bits occur */
+
 /* Floats of all magnitudes, and evenly spaced ones across the domain. */
 static void test_bound(void **state)
 {
     const struct function *f = *state;
     struct worst worst = {0.0L, 0.0f};
-    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 8191) /* a prime: all low bits occur */
+    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += stride)
         measure(f, rfa_bits_float((uint32_t)bits), &worst);
     for (int i = 0; i <= 600011; i++)
         measure(f, (float)(f->low + ((double)f->high - f->low) * i / 600011), &worst);
@@ -158,9 +162,15 @@ static void test_choice(void **state)
     assert_true(rfa_act_value(-3.0f, RFA_ACT_SOFTPLUS) == rfa_softplus(-3.0f));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct CMUnitTest tests[FUNCTIONS + 5];
+    if (argc > 1)
+        stride = strtoull(argv[1], NULL, 10);
+    if (stride == 0) {
+        fprintf(stderr, "test_poly: the stride is a number above 0\n");
+        return 2;
+    }
     size_t count = 0;
     for (; count < FUNCTIONS; count++)
         tests[count] =
