@@ -19,11 +19,12 @@ CONFIG = {
     "frames": 8, "actions": 80, "image_size": 224, "patch": 14, "vit_dim": 1408, "vit_heads": 16, "vit_mlp": 6144, "vit_layers": 1,
     "visual_tokens": 32, "qformer_dim": 768, "qformer_heads": 12, "qformer_mlp": 3072, "qformer_layers": 12, "cross_every": 2,
     "vocab": 1000, "text_positions": 64, "cls_id": 101, "sep_id": 102, "opt_dim": 2560, "opt_heads": 32, "opt_mlp": 10240,
-    "opt_layers": 1, "opt_vocab": 1000, "opt_positions": 30, "keyword_limit": 30, "key_frame_size": [340, 465], "resnet_width": 64,
+    "opt_layers": 4, "opt_vocab": 1000, "opt_positions": 30, "keyword_limit": 30, "key_frame_size": [340, 465], "resnet_width": 64,
     "resnet_blocks": [3, 4, 6, 3], "detr_dim": 256, "detr_heads": 8, "detr_mlp": 2048, "detr_encoder": 6, "detr_decoder": 6,
     "detr_queries": 100, "detr_classes": 92, "person_class": 1, "fusion_dim": 256, "fusion_heads": 8, "mamba_state": 16,
     "mamba_conv": 4, "mamba_expand": 2}
 OUTLIERS, FACTOR = [17, 400, 901, 1307], 40.0
+GROUPS = {"vit": "8", "opt": "1", "qformer": "1", "detr": "1"}  # frames that refatom encodes together
 SECONDS = 0.6  # for each engine, work, thread count and round
 
 
@@ -36,6 +37,7 @@ def arguments():
     p.add_argument("--only", default="error,vit,opt,qformer,detr,gemm,scan,retrieval")
     p.add_argument("--isa", choices=["best", "avx512vnni", "avx2"], default="best",
                    help="cap for refatom, oneDNN (PyTorch) and OpenVINO; ONNX Runtime's own kernels know no cap")
+    p.add_argument("--wait", action="store_true", help="prepare every engine, then start timing when a line comes on standard input")
     p.add_argument("--json", help="write the rows there as well")
     return p.parse_args()
 
@@ -44,7 +46,6 @@ ARGS = arguments()
 CAPS = {"avx512vnni": "AVX512_CORE_VNNI", "avx2": "AVX2"}
 if ARGS.isa != "best":  # before any engine is loaded
     os.environ["ONEDNN_MAX_CPU_ISA"] = os.environ["DNNL_MAX_CPU_ISA"] = CAPS[ARGS.isa]
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 warnings.filterwarnings("ignore")
 
 import gguf
@@ -54,23 +55,12 @@ from torch import nn
 
 import networks
 import scan
+from engines import FLAGS, engines, onnx, onnx_call, optional, ort, ov
 
 torch.manual_seed(1)
 torch.set_grad_enabled(False)
 WORK = pathlib.Path(ARGS.work)
 THREADS = [int(t) for t in ARGS.threads.split(",")]
-FLAGS = pathlib.Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
-
-
-def optional(name):
-    try:
-        return __import__(name)
-    except Exception as e:  # an engine that does not load here is reported and left out
-        print(f"# {name}: not available ({str(e).splitlines()[0] if str(e) else type(e).__name__})", flush=True)
-        return None
-
-
-ort, ov, nncf, onnx = optional("onnxruntime"), optional("openvino"), optional("nncf"), optional("onnx")
 
 
 # ------------------------------------------------------------------ refatom
@@ -165,17 +155,13 @@ def refatom_error(path, frames, want, before):
     return error(y * np.sqrt(want.var(-1, keepdims=True) + 1e-5) + want.mean(-1, keepdims=True), want, before)
 
 
-def refatom_times(path, threads):
-    """Seconds by work, medians of the steps' times."""
-    lines = [json.loads(line) for line in refatom("bench", "model", str(path), "--threads", str(threads), "--group", "8", "--answers", "1",
-                                                  "--json", "--steps", *tier()).splitlines()]
-    one = [json.loads(line) for line in refatom("bench", "model", str(path), "--threads", str(threads), "--group", "1", "--answers", "1",
-                                                "--json", "--steps", *tier()).splitlines()]
-    total = lambda rows, keep: sum(r["ns"] for r in rows if "step" in r and keep(r)) * 1e-9
-    return {"vit": total(lines, lambda r: r["step"].startswith("vit.blk.0.")),
-            "opt": total(lines, lambda r: r["step"].startswith("opt.blk.")) / CONFIG["opt_layers"],
-            "qformer": total(one, lambda r: r["stage"] == "vision" and r["step"].startswith("qf.")),
-            "detr": total(lines, lambda r: r["stage"] == "scene"), "tier": lines[0]["tier"]}
+def refatom_time(key, path, threads):
+    """Seconds of one part of the model, the sum of its steps' medians; the whole model runs, so every step finds the caches as in real use."""
+    lines = [json.loads(line) for line in refatom("bench", "model", str(path), "--threads", str(threads), "--group", GROUPS[key], "--seconds", "0.5",
+                                                  "--answers", "1", "--json", "--steps", *tier()).splitlines()]
+    mine = {"vit": lambda r: r["step"].startswith("vit.blk.0."), "opt": lambda r: r["step"].startswith("opt.blk."),
+            "qformer": lambda r: r["stage"] == "vision" and r["step"].startswith("qf."), "detr": lambda r: r["stage"] == "scene"}[key]
+    return sum(r["ns"] for r in lines if "step" in r and mine(r)) * 1e-9
 
 
 def refatom_kernel(text, threads):
@@ -185,68 +171,6 @@ def refatom_kernel(text, threads):
         if not row["kernel"].startswith("ceiling") and row["threads"] == threads:
             best[row["shape"]] = min(best.get(row["shape"], 1e9), row["median_ns"] * 1e-9)
     return best
-
-
-# ------------------------------------------------------------------ engines: name -> function(model, inputs, threads) -> call
-
-def torch_call(model, inputs, dtype=torch.float32):
-    model = copy.deepcopy(model).to(dtype)
-    inputs = [x.to(dtype) for x in inputs]
-    return lambda: model(*inputs)
-
-
-def torch_int8(model, inputs):
-    torch.backends.quantized.engine = "onednn" if "onednn" in torch.backends.quantized.supported_engines else "qnnpack"
-    quantized = torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {nn.Linear}, torch.qint8)
-    return lambda: quantized(*inputs)
-
-
-def onnx_file(name, model, inputs):
-    path = WORK / f"{name}.onnx"
-    torch.onnx.export(model, tuple(inputs), str(path), input_names=[f"x{i}" for i in range(len(inputs))], dynamo=False, opset_version=17)
-    return path
-
-
-def onnx_call(path, inputs, threads):
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    feed = {f"x{i}": x.numpy() for i, x in enumerate(inputs)}
-    return lambda: session.run(None, feed)[0]
-
-
-def onnx_int8(path):
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-    out = path.with_suffix(".int8.onnx")
-    quantize_dynamic(str(path), str(out), weight_type=QuantType.QInt8, per_channel=True)
-    return out
-
-
-def openvino_call(model, inputs, threads, precision="f32"):
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": precision})
-    request, feed = compiled.create_infer_request(), {i: x.numpy() for i, x in enumerate(inputs)}
-    return lambda: request.infer(feed)[0]
-
-
-def engines(name, model, inputs):
-    """Engine -> function of the thread count that returns a call; built once, what fails is reported."""
-    found = {"PyTorch float32": lambda t: torch_call(model, inputs), "PyTorch int8 dynamic": lambda t: torch_int8(model, inputs)}
-    if "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS:
-        found["PyTorch bfloat16"] = lambda t: torch_call(model, inputs, torch.bfloat16)
-    if ort and onnx:
-        path = onnx_file(name, model, inputs)
-        int8 = onnx_int8(path)
-        found["ONNX Runtime float32"] = lambda t: onnx_call(path, inputs, t)
-        found["ONNX Runtime int8 dynamic"] = lambda t: onnx_call(int8, inputs, t)
-    if ov:
-        plain = ov.convert_model(model, example_input=tuple(inputs))
-        found["OpenVINO float32"] = lambda t: openvino_call(plain, inputs, t)
-        if nncf:
-            data = nncf.Dataset([0], lambda _: {i: x.numpy() for i, x in enumerate(inputs)})
-            static = nncf.quantize(ov.convert_model(model, example_input=tuple(inputs)), data, model_type=nncf.ModelType.TRANSFORMER, subset_size=1)
-            found["OpenVINO int8 static"] = lambda t: openvino_call(static, inputs, t)
-    return found
 
 
 # ------------------------------------------------------------------ timing
@@ -274,8 +198,11 @@ def compare(title, calls, ours, unit_work=None, processor=False):
                 made[engine] = maker(threads)
                 made[engine]()
             except Exception as e:
-                print(f"# {title}: {engine}: {str(e).splitlines()[0]}", flush=True)
+                print(f"# {title}: {engine}: {(str(e) or type(e).__name__).splitlines()[0]}", flush=True)
                 made.pop(engine, None)
+        if ARGS.wait:
+            print("# ready", flush=True)
+            sys.stdin.readline()
         for _ in range(ARGS.rounds):
             for engine, call in made.items():
                 seconds(call, rows.setdefault(engine, {}).setdefault(threads, []), time.process_time if processor and threads == 1 else time.perf_counter)
@@ -300,19 +227,20 @@ def errors(plain, outliers):
         want = copy.deepcopy(block).double()(torch.from_numpy(before)).numpy()
         x = torch.from_numpy(before.astype(np.float32))
         print(f"error, {name:<21} {'refatom int8':<28} {100 * refatom_error(path.with_suffix('.int8.gguf'), frames, want, before):8.3f} %", flush=True)
-        for engine, maker in engines(f"vit_{name}", block, [x]).items():
+        for engine, maker in engines(f"vit_{name}", block, [x], WORK).items():
             try:
                 y = maker(THREADS[-1])()
                 y = y.float().numpy() if torch.is_tensor(y) else np.asarray(y)
                 print(f"error, {name:<21} {engine:<28} {100 * error(y.astype(np.float64), want, before):8.3f} %", flush=True)
             except Exception as e:
-                print(f"# error, {name}: {engine}: {str(e).splitlines()[0]}", flush=True)
+                print(f"# error, {name}: {engine}: {(str(e) or type(e).__name__).splitlines()[0]}", flush=True)
 
 
 def networks_to_compare(plain):
     t = tensors(plain)
     yield "vit", "ViT block, 8 frames", load_block(t), [torch.from_numpy(block_input(t, np.random.default_rng(7).standard_normal((8, 3, 224, 224)).astype(np.float32)).astype(np.float32))], 53.36e9
-    yield "opt", "OPT layer, 20 tokens", networks.OptLayer().eval(), [torch.randn(1, 20, 2560)], 1.575e9
+    layers = CONFIG["opt_layers"]
+    yield "opt", f"{layers} OPT layers, 20 tokens", nn.Sequential(*(networks.OptLayer() for _ in range(layers))).eval(), [torch.randn(1, 20, 2560)], layers * 1.575e9
     yield "qformer", "Q-Former image path", networks.Qformer().eval(), [torch.randn(1, 257, 1408)], 6.37e9
     yield "detr", "DETR-R50, 340 x 465", networks.Detr().eval(), [torch.randn(1, 3, 340, 465)], 16.01e9
 
@@ -367,7 +295,7 @@ def main():
     int8 = plain.with_suffix(".int8.gguf")
     for key, title, model, inputs, work in networks_to_compare(plain):
         if key in ARGS.only.split(","):
-            compare(title, engines(key, model, inputs), lambda threads, key=key: refatom_times(int8, threads)[key], work)
+            compare(title, engines(key, model, inputs, WORK), lambda threads, key=key: refatom_time(key, int8, threads), work)
     kernels()
     if ARGS.json:
         pathlib.Path(ARGS.json).write_text(json.dumps(RESULTS, indent=1))
