@@ -118,8 +118,8 @@ static void run_gemm_block(const struct job *job, const struct rfa_kernels *k, s
     k->gemm_s8->run(&args);
 }
 
-/* Tasks of the product as src/ops_linear.c cuts them: row blocks that stay in cache, then outputs, four tasks a thread.
- */
+/* Tasks of the product as src/ops_linear.c cuts them: row blocks that stay in cache, then outputs, four tasks a thread,
+ * two where few rows wait for their weights. */
 static size_t split_gemm_s8(struct job *job, const struct rfa_kernels *k, int threads)
 {
     const struct kernel_case *c = job->c;
@@ -127,7 +127,7 @@ static size_t split_gemm_s8(struct job *job, const struct rfa_kernels *k, int th
     size_t row_blocks = divide_up(job->units, fitting > mr ? fitting : mr);
     job->row_block = divide_up(divide_up(job->units, row_blocks), mr) * mr;
     row_blocks = divide_up(job->units, job->row_block);
-    size_t wanted = threads == 1 ? 1 : divide_up((size_t)threads * 4, row_blocks);
+    size_t wanted = threads == 1 ? 1 : divide_up((size_t)threads * (c->m <= 30 ? 2 : 4), row_blocks);
     job->output_block = divide_up(divide_up(c->n, wanted), 64) * 64;
     job->output_blocks = divide_up(c->n, job->output_block);
     return row_blocks * job->output_blocks;
