@@ -205,6 +205,14 @@ static void run_few(const struct rfa_gemm_s8_args *g)
     }
 }
 
+/* Fetches the residual that finish_tile() will add, while the product is computed. */
+static void fetch_residual(const struct rfa_gemm_s8_args *g, const struct tile *t)
+{
+    for (size_t i = t->m; i < t->m + t->rows; i++)
+        for (size_t j = t->n; j < t->n + t->cols; j += RFA_LINE / sizeof(float))
+            _mm_prefetch((const char *)(g->residual + i * g->residual_stride + j), _MM_HINT_T0);
+}
+
 static void run(const struct rfa_gemm_s8_args *g)
 {
     assert(g->k >= 1 && g->k <= RFA_MAX_K);
@@ -223,6 +231,8 @@ static void run(const struct rfa_gemm_s8_args *g)
             t.rows = even_rows(g->m, t.m, ROWS);
             take_next(&s, g, t.n, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
             s.a = g->a + t.m * g->a_stride;
+            if (g->residual)
+                fetch_residual(g, &t);
             products[t.rows](g->scratch, &s);
             finish_tile(g, &t);
         }
