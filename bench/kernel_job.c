@@ -242,6 +242,7 @@ EACH_ROW(add_f32, k->add_f32(dst, x, y, n))
 EACH_ROW(norm_f32, k->norm_f32(dst, x, job->f32[3], job->f32[4], 1e-6f, n))
 EACH_ROW(softmax_f32, k->softmax_f32(dst, n))
 EACH_ROW(softmax_s8, k->softmax_s8(q, (int8_t *)job->f32[2] + i * rfa_row_bytes(n), x, n, 0.5f, 0x80))
+EACH_ROW(normalise_f32, k->normalise_f32(dst, n, true, 0.45f, 0.27f))
 EACH_ROW(unit_f32, k->unit_f32(dst, x, n))
 
 static void open_mean(struct job *job)
@@ -592,6 +593,7 @@ static const struct slot slots[] = {
     {"resize_h_u8", LIMIT_CACHE, open_resize_u8, run_resize_h_u8},
     {"resize_v_f32", LIMIT_CACHE, open_resize_v_f32, run_resize_v_f32},
     {"resize_v_u8", LIMIT_CACHE, open_resize_v_u8, run_resize_v_u8},
+    {"normalise_f32", LIMIT_CACHE, open_in_place, run_normalise_f32},
 };
 
 static const struct slot *find(const char *name)

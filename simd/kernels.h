@@ -292,6 +292,10 @@ typedef void rfa_resize_h_u8_t(const struct rfa_resize_h_args *);
 typedef void rfa_resize_v_f32_t(float *acc, const float *row, float weight, size_t n);
 typedef void rfa_resize_v_u8_t(int32_t *acc, const uint8_t *row, int32_t weight, size_t n);
 
+/* The end of a resize, one plane in place: x[i] = (p - mean) / std, where p is x[i] or, with `fixed`, the int32 sum of 22
+ * fraction bits that x[i] holds, as a pixel: float(clamp(sum >> 22, 0, 255)) / 255. */
+typedef void rfa_normalise_f32_t(float *x, size_t n, bool fixed, float mean, float std);
+
 /* ------------------------------------------------------------------ the table */
 
 #define KERNEL(slot, isa, bits) extern rfa_##slot##_t rfa_##slot##_##isa;
@@ -325,6 +329,7 @@ struct rfa_kernels {
     rfa_resize_h_u8_t *resize_h_u8;
     rfa_resize_v_f32_t *resize_v_f32;
     rfa_resize_v_u8_t *resize_v_u8;
+    rfa_normalise_f32_t *normalise_f32;
 };
 
 /* Fills the table for these CPU bits (rfa_cpu_detect() & mask): the last row of kernels.def whose bits are all present

@@ -11,6 +11,7 @@
  *   vec16_exp2_normal(x)                                the bits of vec16_exp2 in fewer steps, for |x| <= 125
  *   vec16_max_magnitude(max, x)                         the larger of max >= +0 and |x|; a NaN on either side wins
  *   vec16_all_within(x, limit)                          whether |x| <= limit in all lanes, so none is NaN
+ *   vec16_pixel(v, bits)                                the lanes' bits as int32, shifted right, clamped to 0 ... 255, as float
  *   vec16_sum(v)                                        the tree +8 +4 +2 +1 of sum16
  */
 #ifndef RFA_VEC16_H

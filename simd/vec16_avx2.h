@@ -143,6 +143,18 @@ VEC16_INLINE vec16 vec16_silu(vec16 x)
     return (vec16){rfa_vsilu_avx2(x.lo), rfa_vsilu_avx2(x.hi)};
 }
 
+VEC16_INLINE __m256 vec16_pixel_half(__m256 v, int bits)
+{
+    __m256i value = _mm256_sra_epi32(_mm256_castps_si256(v), _mm_cvtsi32_si128(bits));
+    value = _mm256_max_epi32(_mm256_min_epi32(value, _mm256_set1_epi32(255)), _mm256_setzero_si256());
+    return _mm256_cvtepi32_ps(value);
+}
+
+VEC16_INLINE vec16 vec16_pixel(vec16 v, int bits)
+{
+    return (vec16){vec16_pixel_half(v.lo, bits), vec16_pixel_half(v.hi, bits)};
+}
+
 VEC16_INLINE float vec16_sum(vec16 v)
 {
     return rfa_vsum16_avx2(v.lo, v.hi);

@@ -105,6 +105,13 @@ VEC16_INLINE vec16 vec16_silu(vec16 x)
     return rfa_vsilu_avx512(x);
 }
 
+VEC16_INLINE vec16 vec16_pixel(vec16 v, int bits)
+{
+    __m512i value = _mm512_sra_epi32(_mm512_castps_si512(v), _mm_cvtsi32_si128(bits));
+    value = _mm512_max_epi32(_mm512_min_epi32(value, _mm512_set1_epi32(255)), _mm512_setzero_si512());
+    return _mm512_cvtepi32_ps(value);
+}
+
 VEC16_INLINE float vec16_sum(vec16 v)
 {
     return rfa_vsum16_avx512(v);

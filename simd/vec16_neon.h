@@ -117,6 +117,17 @@ VEC16_INLINE vec16 vec16_exp2_normal(vec16 a)
     VEC16_EACH(vec16_exp2_normal_quarter(a.q[i]));
 }
 
+VEC16_INLINE float32x4_t vec16_pixel_quarter(float32x4_t v, int bits)
+{
+    int32x4_t value = vshlq_s32(vreinterpretq_s32_f32(v), vdupq_n_s32(-bits));
+    return vcvtq_f32_s32(vmaxq_s32(vminq_s32(value, vdupq_n_s32(255)), vdupq_n_s32(0)));
+}
+
+VEC16_INLINE vec16 vec16_pixel(vec16 a, int bits)
+{
+    VEC16_EACH(vec16_pixel_quarter(a.q[i], bits));
+}
+
 /* FMAX keeps NaN. */
 VEC16_INLINE vec16 vec16_max_magnitude(vec16 a, vec16 b)
 {

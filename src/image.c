@@ -305,18 +305,8 @@ static void run_passes(const struct resize *r)
 static void finish(const struct resize *r, const struct rfa_preprocess *p)
 {
     size_t plane = r->y.out * r->x.out;
-    for (size_t c = 0; c < 3; c++) {
-        float *dst = r->dst + c * plane;
-        for (size_t i = 0; i < plane; i++) {
-            float value = dst[i];
-            if (r->pillow) {
-                int32_t sum;
-                memcpy(&sum, &dst[i], sizeof sum);
-                value = (float)rfa_resize_round(sum) / 255.0f;
-            }
-            dst[i] = (value - p->mean[c]) / p->std[c];
-        }
-    }
+    for (size_t c = 0; c < 3; c++)
+        r->kernels->normalise_f32(r->dst + c * plane, plane, r->pillow, p->mean[c], p->std[c]);
 }
 
 static void fill_zero_image(float *dst, size_t plane, const struct rfa_preprocess *p)

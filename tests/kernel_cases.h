@@ -74,6 +74,7 @@ static const struct kernel_case kernel_cases[] = {
     {"resize_h_u8", 1080, 1920, 465, 1, false, "1080p to the key frame"},
     {"resize_v_f32", 1080, 1920, 224, 1, false, "1080p to a frame"},
     {"resize_v_u8", 1080, 1920, 465, 1, false, "1080p to the key frame"},
+    {"normalise_f32", 3, 50176, 0, 1, false, "a frame"},
 };
 
 enum { KERNEL_CASES = sizeof kernel_cases / sizeof kernel_cases[0] };
