@@ -244,6 +244,8 @@ static void sizes(const struct row *row)
         for (size_t j = 0; j < sizeof n / sizeof n[0]; j++)
             for (size_t l = 0; l < sizeof k / sizeof k[0]; l++)
                 try_shape(row, m[i], n[j], k[l]);
+    for (int i = 0; i < 1500; i++)
+        try_shape(row, random32() % 20, random32() % 80, 1 + random32() % 100);
 }
 
 static void fills(const struct row *row)

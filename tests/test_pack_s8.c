@@ -50,9 +50,9 @@ static void pack(struct packed *p, pack_t *kernel, const float *x, size_t stride
 {
     p->w_bytes = rfa_panel_bytes(n, k);
     p->padded = (n + 15) / 16 * 16;
-    int8_t *w = guard_end(&p->w, p->w_bytes);
-    float *scale = guard_end(&p->scale, p->padded * sizeof *scale);
-    int32_t *sum = guard_end(&p->sum, p->padded * sizeof *sum);
+    int8_t *w = guard_place(&p->w, p->w_bytes);
+    float *scale = guard_place(&p->scale, p->padded * sizeof *scale);
+    int32_t *sum = guard_place(&p->sum, p->padded * sizeof *sum);
     kernel(w, scale, sum, x, stride, n, k);
     assert_true(guard_intact(&p->w) && guard_intact(&p->scale) && guard_intact(&p->sum));
 }
@@ -79,7 +79,7 @@ static void compare(pack_t *kernel, pack_t *reference, size_t lead, size_t wide,
     struct guard source;
     struct packed got, want;
     size_t stride = wide + (n % 3), values = (lead - 1) * stride + wide;
-    float *x = guard_end(&source, values * sizeof *x);
+    float *x = guard_place(&source, values * sizeof *x);
     for (size_t i = 0; i < values; i++)
         x[i] = random_value(fill, i);
     pack(&got, kernel, x, stride, n, k);
@@ -100,11 +100,14 @@ static void test_row(void **state)
     bool of_rows = strncmp(row->name, "pack_rows", 9) == 0;
     if ((rfa_cpu_detect() & row->bits) != row->bits)
         skip();
-    for (size_t i = 0; i < SIZES; i++)
-        for (size_t j = 0; j < SIZES; j++)
-            for (int fill = 0; fill < 4; fill++)
-                compare(row->kernel, of_rows ? rfa_pack_rows_s8_c : rfa_pack_cols_s8_c, of_rows ? sizes[i] : sizes[j],
-                        of_rows ? sizes[j] : sizes[i], sizes[i], sizes[j], fill);
+    for (int round = 0; round < 4; round++) {
+        guard_at_start = round % 2; /* buffers that end and that start at a guard page */
+        for (size_t i = 0; i < SIZES * SIZES * 4; i++) {
+            size_t n = sizes[i / 4 / SIZES], k = sizes[i / 4 % SIZES];
+            compare(row->kernel, of_rows ? rfa_pack_rows_s8_c : rfa_pack_cols_s8_c, of_rows ? n : k, of_rows ? k : n, n,
+                    k, (int)(i % 4));
+        }
+    }
 }
 
 /* The plain kernels against the definition: an entry, its scale, the padding. */
@@ -139,6 +142,9 @@ int main(void)
 {
     struct CMUnitTest tests[ROWS + 1] = {cmocka_unit_test(test_definition)};
     size_t count = 1;
+    const char *wanted = getenv("RFA_TEST_SEED");
+    seed = wanted ? strtoull(wanted, NULL, 10) : seed;
+    printf("seed %llu (RFA_TEST_SEED sets it)\n", (unsigned long long)seed);
     for (size_t i = 0; i < ROWS; i++)
         if (rows[i].kernel)
             tests[count++] = (struct CMUnitTest){rows[i].name, test_row, NULL, NULL, (void *)(uintptr_t)&rows[i]};
