@@ -27,8 +27,9 @@ if command -v bash >/dev/null 2>&1; then
     complete() {
         bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _refatom; printf "%s\n" "${COMPREPLY[@]}"' bash "$cli/refatom.bash" "$refatom" "$@"
     }
+    complete "" >"$work/offered"
     for command in $commands; do
-        complete "" | grep -qx "$command" || { echo "the completion does not offer '$command'" >&2; failed=1; }
+        grep -qx "$command" "$work/offered" || { echo "the completion does not offer '$command'" >&2; failed=1; }
     done
     complete run --an | grep -qx -e --annotate || { echo "the completion does not offer --annotate" >&2; failed=1; }
     complete run m.gguf --cpu avx51 | grep -qx avx512vnni || { echo "the completion does not offer the tiers" >&2; failed=1; }

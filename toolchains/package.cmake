@@ -23,8 +23,8 @@ install(FILES toolchains/refatomConfig.cmake ${PROJECT_BINARY_DIR}/refatomConfig
 
 # refatom.pc finds its prefix by its own place, so that the folder may be moved. What only a static link needs stands in Libs.private and
 # not in Requires.private: pkg-config would want OpenBLAS's development files of everyone who links the shared library.
-set(rfa_private_libs ${OPENBLAS_LIBRARIES} ${OpenMP_C_LIB_NAMES} m)
-list(TRANSFORM rfa_private_libs PREPEND -l)
+set(rfa_private_libs ${OPENBLAS_LIBRARIES} ${rfa_openmp_libs} m)
+list(TRANSFORM rfa_private_libs REPLACE "^([^/].*)" "-l\\1")
 list(JOIN rfa_private_libs " " rfa_private_libs)
 file(RELATIVE_PATH rfa_pc_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 string(REGEX REPLACE "/$" "" rfa_pc_prefix "${rfa_pc_prefix}")
