@@ -75,23 +75,27 @@ INLINE int32x4_t quarter(const int8_t *w)
     return vreinterpretq_s32_s8(vld1q_s8(w));
 }
 
+/* Two lines, each given by its quarters, with all pairs of rows. */
+#define LINES(la, ha, lb, hb)                                                                                          \
+    do {                                                                                                               \
+        const int8x16_t w0 = vreinterpretq_s8_s32(vzip1q_s32(la, lb)), w1 = vreinterpretq_s8_s32(vzip2q_s32(la, lb));  \
+        const int8x16_t w2 = vreinterpretq_s8_s32(vzip1q_s32(ha, hb)), w3 = vreinterpretq_s8_s32(vzip2q_s32(ha, hb));  \
+        EACH_ROW(ADD);                                                                                                 \
+    } while (0)
+
 /* sum[2 * rows][COLS] of `rows` pairs of rows. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
     const int32x4_t zero = vdupq_n_s32(0);
     struct pair r0 = {zero, zero, zero, zero}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    for (size_t i = 0; i < s->lines; i += 2) {
-        const int8_t *w = s->w + i * RFA_LINE, *a = s->a + i * 2 * RFA_PANEL_K;
-        const int32x4_t la = quarter(w), ha = quarter(w + 16);
-        int32x4_t lb = zero, hb = zero;
-        if (i + 1 < s->lines) {
-            lb = quarter(w + RFA_LINE);
-            hb = quarter(w + RFA_LINE + 16);
-        }
-        const int8x16_t w0 = vreinterpretq_s8_s32(vzip1q_s32(la, lb)), w1 = vreinterpretq_s8_s32(vzip2q_s32(la, lb));
-        const int8x16_t w2 = vreinterpretq_s8_s32(vzip1q_s32(ha, hb)), w3 = vreinterpretq_s8_s32(vzip2q_s32(ha, hb));
-        EACH_ROW(ADD);
+    const int8_t *a = s->a, *w = s->w;
+    for (size_t i = 0; i < s->lines / 2; i++) {
+        LINES(quarter(w), quarter(w + 16), quarter(w + RFA_LINE), quarter(w + RFA_LINE + 16));
+        a += 2 * GROUP;
+        w += 2 * RFA_LINE;
     }
+    if (s->lines % 2)
+        LINES(quarter(w), quarter(w + 16), zero, zero);
     EACH_ROW(STORE);
 }
 

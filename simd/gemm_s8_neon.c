@@ -8,6 +8,8 @@
 #ifndef __ARM_NEON
 #error "gemm_s8_neon.c needs a compiler for AArch64"
 #endif
+#include <string.h>
+
 #define ROWS 2
 #include "gemm_s8_arm.h"
 
@@ -31,19 +33,28 @@ INLINE struct line load_line(const int8_t *w)
     return (struct line){vld1q_s8(w), vld1q_s8(w + 16), vld1q_s8(w + 32), vld1q_s8(w + 48)};
 }
 
-INLINE void add(struct quarter *sum, int8x8_t a, int8x8_t b, int8x16_t wa, int8x16_t wb)
+/* The halves of a and b are alike. */
+INLINE void add(struct quarter *sum, int8x16_t a, int8x16_t b, int8x16_t wa, int8x16_t wb)
 {
-    int16x8_t low = vmlal_s8(vmull_s8(a, vget_low_s8(wa)), b, vget_low_s8(wb));
-    int16x8_t high = vmlal_s8(vmull_s8(a, vget_high_s8(wa)), b, vget_high_s8(wb));
+    int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(wa)), high = vmull_high_s8(a, wa);
+    low = vmlal_s8(low, vget_low_s8(b), vget_low_s8(wb));
+    high = vmlal_high_s8(high, b, wb);
     sum->low = vpadalq_s16(sum->low, low);
     sum->high = vpadalq_s16(sum->high, high);
+}
+
+/* Four inputs of a row, four times. */
+INLINE int8x16_t four_times(const int8_t *k)
+{
+    int32_t four;
+    memcpy(&four, k, sizeof four);
+    return vreinterpretq_s8_s32(vld1q_dup_s32(&four));
 }
 
 /* Inputs k0-3 with line wa, k4-7 with line wb. */
 INLINE void multiply(struct row *sum, const int8_t *k, const struct line *wa, const struct line *wb)
 {
-    int32x2_t eight = vreinterpret_s32_s8(vld1_s8(k));
-    int8x8_t a = vreinterpret_s8_s32(vdup_lane_s32(eight, 0)), b = vreinterpret_s8_s32(vdup_lane_s32(eight, 1));
+    int8x16_t a = four_times(k), b = four_times(k + RFA_PANEL_K);
     add(&sum->q0, a, b, wa->q0, wb->q0);
     add(&sum->q1, a, b, wa->q1, wb->q1);
     add(&sum->q2, a, b, wa->q2, wb->q2);
@@ -62,12 +73,17 @@ INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
     const struct quarter zero = {vdupq_n_s32(0), vdupq_n_s32(0)};
     struct row r0 = {zero, zero, zero, zero}, r1 = r0;
-    for (size_t i = 0; i < s->lines; i += 2) {
-        const int8_t *a = s->a + i * RFA_PANEL_K;
-        const struct line wa = load_line(s->w + i * RFA_LINE);
-        struct line wb = {vdupq_n_s8(0), vdupq_n_s8(0), vdupq_n_s8(0), vdupq_n_s8(0)};
-        if (i + 1 < s->lines)
-            wb = load_line(s->w + (i + 1) * RFA_LINE);
+    const int8_t *a = s->a, *w = s->w;
+    for (size_t i = 0; i < s->lines / 2; i++) {
+        const struct line wa = load_line(w), wb = load_line(w + RFA_LINE);
+        multiply(&r0, a, &wa, &wb);
+        if (rows > 1)
+            multiply(&r1, a + s->a_stride, &wa, &wb);
+        a += 2 * RFA_PANEL_K;
+        w += 2 * RFA_LINE;
+    }
+    if (s->lines % 2) { /* rows are padded */
+        const struct line wa = load_line(w), wb = {vdupq_n_s8(0), vdupq_n_s8(0), vdupq_n_s8(0), vdupq_n_s8(0)};
         multiply(&r0, a, &wa, &wb);
         if (rows > 1)
             multiply(&r1, a + s->a_stride, &wa, &wb);
