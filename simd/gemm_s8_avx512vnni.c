@@ -5,6 +5,8 @@
  *   row m+0  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]
  *     ...                                                           4 bytes of a row, broadcast, times four lines
  *   row m+5  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]        24 accumulators
+ *
+ * Panels that do not make fours are split evenly into tiles of fewer: attention's 6 are twice 3, its 17 are 4 4 3 3 3.
  */
 #if !defined(__AVX512VNNI__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
 #error "gemm_s8_avx512vnni.c needs the flags of rfa_simd(avx512vnni) in CMakeLists.txt"
@@ -54,15 +56,22 @@ struct quad {
     __m512i p0, p1, p2, p3;
 };
 
-INLINE struct quad load_lines(const struct source *s, size_t line)
+/* Only the first `panels` of a quad are computed and stored. */
+INLINE struct quad load_lines(const struct source *s, size_t line, const size_t panels)
 {
     const size_t at = line * RFA_LINE;
-    prefetch(s->w[0] + at);
-    prefetch(s->w[1] + at);
-    prefetch(s->w[2] + at);
-    prefetch(s->w[3] + at);
-    return (struct quad){_mm512_load_si512(s->w[0] + at), _mm512_load_si512(s->w[1] + at),
-                         _mm512_load_si512(s->w[2] + at), _mm512_load_si512(s->w[3] + at)};
+    struct quad w = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+#define LOAD(j, p)                                                                                                     \
+    if (panels > (j)) {                                                                                                \
+        prefetch(s->w[j] + at);                                                                                        \
+        p = _mm512_load_si512(s->w[j] + at);                                                                           \
+    }
+    LOAD(0, w.p0)
+    LOAD(1, w.p1)
+    LOAD(2, w.p2)
+    LOAD(3, w.p3)
+#undef LOAD
+    return w;
 }
 
 INLINE __m512i start(const int32_t *w_sum)
@@ -70,36 +79,42 @@ INLINE __m512i start(const int32_t *w_sum)
     return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(_mm512_loadu_si512(w_sum), 7));
 }
 
-INLINE void multiply(struct quad *acc, const int8_t *a, const struct quad *w)
+INLINE void multiply(struct quad *acc, const int8_t *a, const struct quad *w, const size_t panels)
 {
     __m512i x = broadcast4(a);
     acc->p0 = _mm512_dpbusd_epi32(acc->p0, x, w->p0);
-    acc->p1 = _mm512_dpbusd_epi32(acc->p1, x, w->p1);
-    acc->p2 = _mm512_dpbusd_epi32(acc->p2, x, w->p2);
-    acc->p3 = _mm512_dpbusd_epi32(acc->p3, x, w->p3);
+    if (panels > 1)
+        acc->p1 = _mm512_dpbusd_epi32(acc->p1, x, w->p1);
+    if (panels > 2)
+        acc->p2 = _mm512_dpbusd_epi32(acc->p2, x, w->p2);
+    if (panels > 3)
+        acc->p3 = _mm512_dpbusd_epi32(acc->p3, x, w->p3);
 }
 
-INLINE void store(int32_t *sum, const struct quad *acc)
+INLINE void store(int32_t *sum, const struct quad *acc, const size_t panels)
 {
     _mm512_store_si512(sum, acc->p0);
-    _mm512_store_si512(sum + RFA_PANEL_N, acc->p1);
-    _mm512_store_si512(sum + 2 * RFA_PANEL_N, acc->p2);
-    _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
+    if (panels > 1)
+        _mm512_store_si512(sum + RFA_PANEL_N, acc->p1);
+    if (panels > 2)
+        _mm512_store_si512(sum + 2 * RFA_PANEL_N, acc->p2);
+    if (panels > 3)
+        _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
 }
 
-#define MULTIPLY(i, row) multiply(&row, a + (i)*s->a_stride, &w)
-#define STORE(i, row)    store(sum + (i)*COLS, &row)
+#define MULTIPLY(i, row) multiply(&row, a + (i)*s->a_stride, &w, panels)
+#define STORE(i, row)    store(sum + (i)*COLS, &row, panels)
 
 /* One line of the panels with all rows. */
 #define LINE()                                                                                                         \
     do {                                                                                                               \
-        const struct quad w = load_lines(s, line);                                                                     \
+        const struct quad w = load_lines(s, line, panels);                                                             \
         const int8_t *a = s->a + line * RFA_PANEL_K;                                                                   \
         EACH_ROW(MULTIPLY);                                                                                            \
     } while (0)
 
-/* sum[rows][COLS] of the tile. */
-INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
+/* sum[rows][COLS] of the tile: the columns of its panels. */
+INLINE void product(int32_t *sum, const struct source *s, const size_t rows, const size_t panels)
 {
     struct quad r0 = {start(s->w_sum[0]), start(s->w_sum[1]), start(s->w_sum[2]), start(s->w_sum[3])};
     struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
@@ -115,47 +130,61 @@ INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 
 typedef void product_t(int32_t *sum, const struct source *s);
 
-#define PRODUCT(rows)                                                                                                  \
-    static void product_##rows(int32_t *sum, const struct source *s)                                                   \
+#define PRODUCT(rows, panels)                                                                                          \
+    static void product_##rows##x##panels(int32_t *sum, const struct source *s)                                        \
     {                                                                                                                  \
-        product(sum, s, rows);                                                                                         \
+        product(sum, s, rows, panels);                                                                                 \
     }
-PRODUCT(1)
-PRODUCT(2)
-PRODUCT(3)
-PRODUCT(4)
-PRODUCT(5)
-PRODUCT(6)
+#define PRODUCTS(rows) PRODUCT(rows, 1) PRODUCT(rows, 2) PRODUCT(rows, 3) PRODUCT(rows, 4)
+PRODUCTS(1)
+PRODUCTS(2)
+PRODUCTS(3)
+PRODUCTS(4)
+PRODUCTS(5)
+PRODUCTS(6)
 
-static product_t *const products[ROWS + 1] = {NULL, product_1, product_2, product_3, product_4, product_5, product_6};
+#define EACH_WIDTH(rows)                                                                                               \
+    {                                                                                                                  \
+        product_##rows##x1, product_##rows##x2, product_##rows##x3, product_##rows##x4                                 \
+    }
+static product_t *const products[ROWS][PANELS] = {EACH_WIDTH(1), EACH_WIDTH(2), EACH_WIDTH(3),
+                                                  EACH_WIDTH(4), EACH_WIDTH(5), EACH_WIDTH(6)};
 
-/* The four panels from output n on. Where the matrix has fewer, the last one is read again and its sums are not stored.
- */
-static void take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size_t n)
+/* The panels from output n on, at most four; returns how many. Beyond them the last one stands in and is not used. */
+static size_t take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size_t n)
 {
-    size_t panels = (g->n + RFA_PANEL_N - 1) / RFA_PANEL_N;
+    size_t all = (g->n + RFA_PANEL_N - 1) / RFA_PANEL_N, first = n / RFA_PANEL_N;
+    size_t panels = even_rows(all, first, PANELS);
     for (size_t j = 0; j < PANELS; j++) {
-        size_t panel = n / RFA_PANEL_N + j;
-        panel = panel < panels ? panel : panels - 1;
+        size_t panel = first + (j < panels ? j : panels - 1);
         s->w[j] = g->w + panel * s->lines * RFA_LINE;
         s->w_sum[j] = g->w_sum + panel * RFA_PANEL_N;
     }
+    return panels;
 }
 
-/* The share of tile `tile` of `tiles` in fetching the four panels after output n's, at most one of them. */
-static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t tile, size_t tiles)
+static size_t columns(const struct rfa_gemm_s8_args *g, size_t n, size_t panels)
+{
+    return g->n - n < panels * RFA_PANEL_N ? g->n - n : panels * RFA_PANEL_N;
+}
+
+/* The share of tile `tile` of `tiles` in fetching the four panels after these `panels` from output n on, at most one of
+ * them. */
+static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t panels, size_t tile,
+                      size_t tiles)
 {
     size_t share = (PANELS * s->lines + tiles - 1) / tiles;
     share = share < s->lines ? share : s->lines;
-    s->next = s->w[0] + (PANELS * s->lines + tile * share) * RFA_LINE;
-    s->next_lines = n + 2 * COLS <= g->n ? share : 0;
+    s->next = s->w[0] + (panels * s->lines + tile * share) * RFA_LINE;
+    s->next_lines = n + panels * RFA_PANEL_N + COLS <= g->n ? share : 0;
 }
 
 /* Panel `tile` of the piece that follows: the same panels' next lines, or the next panels' first. */
-static void take_next_piece(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t left, size_t tile)
+static void take_next_piece(struct source *s, const struct rfa_gemm_s8_args *g, const struct tile *t, size_t left,
+                            size_t tile)
 {
-    size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, panel = n / RFA_PANEL_N + PANELS + tile;
-    bool same = left > s->lines, more = same || n + 2 * COLS <= g->n;
+    size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, panel = (t->n + t->cols) / RFA_PANEL_N + tile;
+    bool same = left > s->lines, more = same || t->n + t->cols + COLS <= g->n;
     s->next_lines = tile < PANELS && more ? s->lines : 0;
     s->next = same ? s->w[tile % PANELS] + s->lines * RFA_LINE : g->w + panel * lines * RFA_LINE;
 }
@@ -174,9 +203,9 @@ static void run_piece(const struct rfa_gemm_s8_args *g, struct source *s, struct
     for (t->m = 0; t->m < g->m; t->m += t->rows, tile++) {
         int32_t *sum = sums + t->m * COLS;
         t->rows = even_rows(g->m, t->m, ROWS);
-        take_next_piece(s, g, t->n, left, tile);
+        take_next_piece(s, g, t, left, tile);
         s->a = g->a + t->m * g->a_stride + first * RFA_PANEL_K;
-        products[t->rows](first == 0 ? sum : part, s);
+        products[t->rows - 1][(t->cols - 1) / RFA_PANEL_N](first == 0 ? sum : part, s);
         if (first > 0)
             add_sums(sum, part, t->rows);
         t->sum = sum;
@@ -190,10 +219,10 @@ static void run_few(const struct rfa_gemm_s8_args *g)
 {
     static const int32_t zeros[RFA_PANEL_N];
     struct tile t = {.stride = COLS};
-    for (t.n = 0; t.n < g->n; t.n += COLS) {
+    for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
         struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
-        t.cols = g->n - t.n < COLS ? g->n - t.n : COLS;
-        take_panels(&s, g, t.n);
+        panels = take_panels(&s, g, t.n);
+        t.cols = columns(g, t.n, panels);
         for (size_t left = s.lines; left > 0; left -= s.lines) {
             s.lines = left < PIECE ? left : PIECE;
             run_piece(g, &s, &t, left);
@@ -224,16 +253,16 @@ static void run(const struct rfa_gemm_s8_args *g)
     }
     struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
     struct tile t = {.sum = g->scratch, .stride = COLS};
-    for (t.n = 0; t.n < g->n; t.n += COLS) {
-        t.cols = g->n - t.n < COLS ? g->n - t.n : COLS;
-        take_panels(&s, g, t.n);
+    for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
+        panels = take_panels(&s, g, t.n);
+        t.cols = columns(g, t.n, panels);
         for (t.m = 0; t.m < g->m; t.m += t.rows) {
             t.rows = even_rows(g->m, t.m, ROWS);
-            take_next(&s, g, t.n, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
+            take_next(&s, g, t.n, panels, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
             s.a = g->a + t.m * g->a_stride;
             if (g->residual)
                 fetch_residual(g, &t);
-            products[t.rows](g->scratch, &s);
+            products[t.rows - 1][panels - 1](g->scratch, &s);
             finish_tile(g, &t);
         }
     }
