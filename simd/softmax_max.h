@@ -7,15 +7,6 @@
 
 #include "poly.h"
 
-/* The n < 16 values at x, then -infinity. */
-VEC16_INLINE vec16 load_or_least(const float *x, size_t n)
-{
-    float lanes[16];
-    for (size_t j = 0; j < 16; j++)
-        lanes[j] = j < n ? x[j] : -INFINITY;
-    return vec16_load(lanes);
-}
-
 VEC16_INLINE float row_max(const float *x, size_t n)
 {
     vec16 max[2] = {vec16_set1(-INFINITY), vec16_set1(-INFINITY)};
@@ -27,7 +18,7 @@ VEC16_INLINE float row_max(const float *x, size_t n)
     for (; i + 16 <= n; i += 16)
         max[0] = vec16_max(max[0], vec16_load(x + i));
     if (i < n) /* once more over some values does no harm */
-        max[1] = vec16_max(max[1], n < 16 ? load_or_least(x, n) : vec16_load(x + n - 16));
+        max[1] = vec16_max(max[1], n < 16 ? vec16_load_least(x, n) : vec16_load(x + n - 16));
     return vec16_largest(vec16_max(max[0], max[1]));
 }
 

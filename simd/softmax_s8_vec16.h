@@ -16,7 +16,7 @@ VEC16_INLINE vec16 nearest(vec16 x)
 VEC16_INLINE vec16 numerators(vec16 x, vec16 max, vec16 scale)
 {
     vec16 exponent = vec16_max(vec16_mul(scale, vec16_sub(x, max)), vec16_set1(-20.0f)); /* NaN stays NaN */
-    return nearest(vec16_mul(vec16_exp(exponent), vec16_set1(16256.0f)));
+    return nearest(vec16_mul(vec16_exp_within(exponent), vec16_set1(16256.0f)));
 }
 
 /* The n <= 64 values at x, then zeros, as lines of high and low parts. Adds the numerators to *total. */
@@ -26,14 +26,10 @@ VEC16_INLINE void softmax_line(line *high, line *low, const float *x, size_t n, 
     VEC16_UNROLL
     for (size_t j = 0; j < 4; j++) {
         vec16 p = vec16_zero();
-        if (n >= 16 * (j + 1)) {
+        if (n >= 16 * (j + 1))
             p = numerators(vec16_load(x + 16 * j), max, scale);
-        } else if (n > 16 * j) {
-            float lanes[16] = {0.0f};
-            size_t rest = n - 16 * j;
-            vec16_store_n(lanes, numerators(vec16_load_n(x + 16 * j, rest), max, scale), rest);
-            p = vec16_load(lanes);
-        }
+        else if (n > 16 * j)
+            p = numerators(vec16_load_least(x + 16 * j, n - 16 * j), max, scale); /* numerators of -infinity are 0 */
         *total = vec16_add(*total, p);
         h[j] = nearest(vec16_mul(p, vec16_set1(0x1p-7f)));
         l[j] = vec16_fma(h[j], vec16_set1(-128.0f), p);

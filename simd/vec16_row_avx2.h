@@ -9,6 +9,21 @@ VEC16_INLINE vec16 vec16_exp(vec16 x)
     return (vec16){rfa_vexp_avx2(x.lo), rfa_vexp_avx2(x.hi)};
 }
 
+VEC16_INLINE vec16 vec16_exp_within(vec16 x)
+{
+    return (vec16){rfa_vexp_clamped_avx2(x.lo), rfa_vexp_clamped_avx2(x.hi)};
+}
+
+VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)
+{
+    const __m256 least = _mm256_set1_ps(-INFINITY);
+    const __m256i low = vec16_mask(n, 0), high = vec16_mask(n, 8);
+    vec16 v = {_mm256_blendv_ps(least, _mm256_maskload_ps(p, low), _mm256_castsi256_ps(low)), least};
+    if (n > 8)
+        v.hi = _mm256_blendv_ps(least, _mm256_maskload_ps(p + 8, high), _mm256_castsi256_ps(high));
+    return v;
+}
+
 VEC16_INLINE vec16 vec16_act(vec16 x, enum rfa_act act)
 {
     return (vec16){rfa_vact_avx2(x.lo, act), rfa_vact_avx2(x.hi, act)};

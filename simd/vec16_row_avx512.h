@@ -9,6 +9,16 @@ VEC16_INLINE vec16 vec16_exp(vec16 x)
     return rfa_vexp_avx512(x);
 }
 
+VEC16_INLINE vec16 vec16_exp_within(vec16 x)
+{
+    return rfa_vexp_clamped_avx512(x);
+}
+
+VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)
+{
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), vec16_mask(n), p);
+}
+
 VEC16_INLINE vec16 vec16_act(vec16 x, enum rfa_act act)
 {
     return rfa_vact_avx512(x, act);

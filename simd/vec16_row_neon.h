@@ -9,6 +9,19 @@ VEC16_INLINE vec16 vec16_exp(vec16 x)
     return (vec16){{rfa_vexp_neon(x.q[0]), rfa_vexp_neon(x.q[1]), rfa_vexp_neon(x.q[2]), rfa_vexp_neon(x.q[3])}};
 }
 
+VEC16_INLINE vec16 vec16_exp_within(vec16 x)
+{
+    return vec16_exp(x);
+}
+
+VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)
+{
+    float lanes[16];
+    for (size_t j = 0; j < 16; j++)
+        lanes[j] = j < n ? p[j] : -INFINITY;
+    return vec16_load(lanes);
+}
+
 VEC16_INLINE vec16 vec16_act(vec16 x, enum rfa_act act)
 {
     for (int i = 0; i < 4; i++)
