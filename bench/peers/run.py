@@ -34,7 +34,7 @@ def arguments():
     p.add_argument("--work", default=str(pathlib.Path.home() / ".cache/refatom-peers"), help="folder for the models made on the way")
     p.add_argument("--threads", default="1,2")
     p.add_argument("--rounds", type=int, default=2)
-    p.add_argument("--only", default="error,vit,opt,qformer,detr,gemm,scan,retrieval")
+    p.add_argument("--only", default="error,vit,opt,qformer,detr,gemm,scan,retrieval", help="own_error: refatom's errors alone")
     p.add_argument("--isa", choices=["best", "avx512vnni", "avx2"], default="best",
                    help="cap for refatom, oneDNN (PyTorch) and OpenVINO; ONNX Runtime's own kernels know no cap")
     p.add_argument("--wait", action="store_true", help="prepare every engine, then start timing when a line comes on standard input")
@@ -81,7 +81,7 @@ def tensors(path):
 
 
 def make_models():
-    """float32 and int8, plain and with outlier channels: what feeds the first block is scaled, the block's own weights stay."""
+    """float32, int8 and calibrated int8, plain and with outlier channels: what feeds the first block is scaled, the block's own weights stay."""
     config, plain, outliers = WORK / "one.json", WORK / "plain.gguf", WORK / "outliers.gguf"
     config.write_text(json.dumps(CONFIG))
     if not plain.exists():
@@ -90,11 +90,23 @@ def make_models():
     if not outliers.exists():
         outliers.write_bytes(plain.read_bytes())
         set_norm(outliers, FACTOR)
+    clip = WORK / "calibration.gguf"
+    write_case(clip, inputs(random_frames(11)))
     for path in (plain, outliers):
-        int8 = path.with_suffix(".int8.gguf")
-        if not int8.exists() or int8.stat().st_mtime < path.stat().st_mtime:
-            refatom("quantize", str(path), str(int8), "--keep", "vit.patch*")
+        for suffix, options in ((".int8.gguf", []), (".calibrated.gguf", ["--calibrate", str(clip)])):
+            int8 = path.with_suffix(suffix)
+            if not int8.exists() or int8.stat().st_mtime < path.stat().st_mtime:
+                refatom("quantize", str(path), str(int8), "--keep", "vit.patch*", *options)
     return plain, outliers
+
+
+def random_frames(seed):
+    return np.random.default_rng(seed).standard_normal((8, 3, 224, 224)).astype(np.float32)
+
+
+def inputs(frames):
+    ids = np.array([101, 5, 102], np.int32)
+    return {"frames": frames, "key_frame": np.zeros((3, 340, 465), np.float32), "sentence_ids": ids, "keyword_ids": ids}
 
 
 def set_norm(path, factor):
@@ -148,8 +160,7 @@ def error(got, want, before):
 def refatom_error(path, frames, want, before):
     """The trace holds (x - mean) / std of each row; the exact mean and std turn it back."""
     case, trace = WORK / "case.gguf", WORK / "trace.gguf"
-    write_case(case, {"frames": frames, "key_frame": np.zeros((3, 340, 465), np.float32), "sentence_ids": np.array([101, 5, 102], np.int32),
-                      "keyword_ids": np.array([101, 5, 102], np.int32)})
+    write_case(case, inputs(frames))
     refatom("run", str(path), "--inputs", str(case), "--trace", str(trace), *tier())
     y = np.asarray(tensors(trace)["vision"].data, np.float64).reshape(want.shape)
     return error(y * np.sqrt(want.var(-1, keepdims=True) + 1e-5) + want.mean(-1, keepdims=True), want, before)
@@ -217,17 +228,18 @@ def compare(title, calls, ours, unit_work=None, processor=False):
 RESULTS = []
 
 
-def errors(plain, outliers):
-    rng = np.random.default_rng(7)
-    frames = rng.standard_normal((8, 3, 224, 224)).astype(np.float32)
+def errors(plain, outliers, others):
+    """Calibration sees other frames than the error is measured on."""
+    frames = random_frames(7)
     for name, path in (("plain", plain), ("outliers", outliers)):
         t = tensors(path)
         before = block_input(t, frames)
         block = load_block(t)
         want = copy.deepcopy(block).double()(torch.from_numpy(before)).numpy()
         x = torch.from_numpy(before.astype(np.float32))
-        print(f"error, {name:<21} {'refatom int8':<28} {100 * refatom_error(path.with_suffix('.int8.gguf'), frames, want, before):8.3f} %", flush=True)
-        for engine, maker in engines(f"vit_{name}", block, [x], WORK).items():
+        for mine, suffix in (("refatom int8", ".int8.gguf"), ("refatom int8, calibrated", ".calibrated.gguf")):
+            print(f"error, {name:<21} {mine:<28} {100 * refatom_error(path.with_suffix(suffix), frames, want, before):8.3f} %", flush=True)
+        for engine, maker in (engines(f"vit_{name}", block, [x], WORK) if others else {}).items():
             try:
                 y = maker(THREADS[-1])()
                 y = y.float().numpy() if torch.is_tensor(y) else np.asarray(y)
@@ -238,7 +250,7 @@ def errors(plain, outliers):
 
 def networks_to_compare(plain):
     t = tensors(plain)
-    yield "vit", "ViT block, 8 frames", load_block(t), [torch.from_numpy(block_input(t, np.random.default_rng(7).standard_normal((8, 3, 224, 224)).astype(np.float32)).astype(np.float32))], 53.36e9
+    yield "vit", "ViT block, 8 frames", load_block(t), [torch.from_numpy(block_input(t, random_frames(7)).astype(np.float32))], 53.36e9
     layers = CONFIG["opt_layers"]
     yield "opt", f"{layers} OPT layers, 20 tokens", nn.Sequential(*(networks.OptLayer() for _ in range(layers))).eval(), [torch.randn(1, 20, 2560)], layers * 1.575e9
     yield "qformer", "Q-Former image path", networks.Qformer().eval(), [torch.randn(1, 257, 1408)], 6.37e9
@@ -291,7 +303,7 @@ def main():
           f"onnxruntime {ort and ort.__version__}; openvino {ov and ov.__version__.split('-')[0]}; threads {THREADS}", flush=True)
     print("# CPU has " + ", ".join(f for f in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if f in FLAGS), flush=True)
     if "error" in ARGS.only:
-        errors(plain, outliers)
+        errors(plain, outliers, "own_error" not in ARGS.only)
     int8 = plain.with_suffix(".int8.gguf")
     for key, title, model, inputs, work in networks_to_compare(plain):
         if key in ARGS.only.split(","):
