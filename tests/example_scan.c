@@ -1,14 +1,13 @@
 #include <refatom.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { LENGTH = 20, CHANNELS = 32, STATES = 16 };
 
 static float delta[LENGTH][CHANNELS], u[LENGTH][CHANNELS], z[LENGTH][CHANNELS], y[LENGTH][CHANNELS];
-static float a[CHANNELS][STATES], b[LENGTH][STATES], c[LENGTH][STATES], d[CHANNELS];
+static float a[CHANNELS][STATES], b[LENGTH][STATES], c[LENGTH][STATES], d[CHANNELS], panels[CHANNELS * STATES];
+static _Alignas(64) char scratch[16384]; /* at least rfa_selective_scan_scratch(STATES) bytes */
 
-/* What the scan answers to a single 1 at the beginning. */
-int main(void)
+int main(void) /* what the scan answers to a single 1 at the beginning */
 {
     for (int t = 0; t < LENGTH; t++) {
         for (int i = 0; i < CHANNELS; i++)
@@ -18,17 +17,13 @@ int main(void)
     }
     for (int i = 0; i < CHANNELS * STATES; i++)
         a[i / STATES][i % STATES] = -(float)(i % STATES + 1);
-    float *panels = malloc(rfa_scan_panel_floats(CHANNELS, STATES) * sizeof *panels);
-    void *scratch = aligned_alloc(64, (rfa_selective_scan_scratch(STATES) + 63) / 64 * 64);
-    if (!panels || !scratch)
-        return 1;
-    rfa_scan_pack(panels, a[0], CHANNELS, STATES);
-    struct rfa_selective_scan scan = {.length = LENGTH, .channels = CHANNELS, .states = STATES, .delta = delta[0], .u = u[0], .z = z[0],
-                                      .a = panels, .b = b[0], .c = c[0], .d = d, .y = y[0], .scratch = scratch, .cpu = rfa_cpu_bits()};
-    if (rfa_selective_scan(&scan) != RFA_OK)
+    rfa_scan_pack(panels, a[0], CHANNELS, STATES); /* rfa_scan_panel_floats(CHANNELS, STATES) floats */
+    struct rfa_selective_scan scan = {.length = LENGTH, .channels = CHANNELS, .states = STATES, .delta = delta[0],
+                                      .u = u[0], .z = z[0], .a = panels, .b = b[0], .c = c[0], .d = d, .y = y[0],
+                                      .scratch = scratch, .cpu = rfa_cpu_bits()};
+    if (sizeof scratch < rfa_selective_scan_scratch(STATES) || rfa_selective_scan(&scan) != RFA_OK)
         return 1;
     for (int t = 0; t < LENGTH; t++)
         printf("%.6f\n", (double)y[t][CHANNELS - 1]);
-    free(panels);
-    free(scratch);
+    return 0;
 }

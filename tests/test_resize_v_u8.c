@@ -29,7 +29,7 @@ static void check(rfa_resize_v_u8_t *kernel)
             compare(kernel, n, weights[w]);
     compare(kernel, 465, 123457);
     for (int i = 0; i < 100; i++)
-        compare(kernel, random_size(300), (int32_t)random_u32() >> 8);
+        compare(kernel, random_size(300), (int32_t)random_u32() >> 9);
 }
 
 int main(void)
