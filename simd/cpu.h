@@ -30,4 +30,7 @@ enum rfa_cpu_bits {
  * holds for all threads of the process. */
 uint32_t rfa_cpu_detect(void);
 
+/* The bundles of the processor alone, whether or not the system lets programs use them: to explain, not to choose. */
+uint32_t rfa_cpu_present(void);
+
 #endif

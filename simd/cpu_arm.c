@@ -21,4 +21,10 @@ uint32_t rfa_cpu_detect(void)
     return cpu;
 }
 
+/* The system names what it supports and nothing else. */
+uint32_t rfa_cpu_present(void)
+{
+    return rfa_cpu_detect();
+}
+
 #endif

@@ -8,4 +8,9 @@ uint32_t rfa_cpu_detect(void)
     return 0;
 }
 
+uint32_t rfa_cpu_present(void)
+{
+    return 0;
+}
+
 #endif

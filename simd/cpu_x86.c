@@ -46,45 +46,48 @@ static bool tiles_granted(void)
 #endif
 }
 
-static bool has_avx2(const struct leaf *one, const struct leaf *seven, uint64_t state)
+/* Each word of CPUID that a bundle needs; zero where the processor does not answer. */
+static void ask_cpu(struct leaf *one, struct leaf *seven)
 {
-    const uint32_t fma = 1u << 12, avx = 1u << 28, f16c = 1u << 29; /* leaf 1 ECX */
-    const uint32_t avx2 = 1u << 5;                                  /* leaf 7 EBX */
-    return (state & XCR0_YMM) == XCR0_YMM && has(one->ecx, fma | avx | f16c) && has(seven->ebx, avx2);
+    *one = *seven = (struct leaf){0};
+    if (__get_cpuid(1, &one->eax, &one->ebx, &one->ecx, &one->edx))
+        __get_cpuid_count(7, 0, &seven->eax, &seven->ebx, &seven->ecx, &seven->edx);
 }
 
-static bool has_avx512(const struct leaf *seven, uint64_t state)
+static uint32_t bundles(const struct leaf *one, const struct leaf *seven)
 {
-    const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31; /* leaf 7 EBX */
-    return (state & XCR0_ZMM) == XCR0_ZMM && has(seven->ebx, f | dq | bw | vl);
+    const uint32_t fma = 1u << 12, avx = 1u << 28, f16c = 1u << 29;                           /* leaf 1 ECX */
+    const uint32_t avx2 = 1u << 5, f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31; /* leaf 7 EBX */
+    const uint32_t vnni = 1u << 11;                                                           /* leaf 7 ECX */
+    const uint32_t tile = 1u << 24, int8 = 1u << 25;                                          /* leaf 7 EDX */
+    if (!has(one->ecx, fma | avx | f16c) || !has(seven->ebx, avx2))
+        return 0;
+    if (!has(seven->ebx, f | dq | bw | vl))
+        return RFA_CPU_AVX2;
+    return RFA_CPU_AVX2 | RFA_CPU_AVX512 | (has(seven->ecx, vnni) ? RFA_CPU_VNNI : 0u) |
+           (has(seven->edx, tile | int8) ? RFA_CPU_AMX : 0u);
 }
 
-static bool has_amx(const struct leaf *seven, uint64_t state)
+uint32_t rfa_cpu_present(void)
 {
-    const uint32_t tile = 1u << 24, int8 = 1u << 25; /* leaf 7 EDX */
-    return (state & XCR0_TILES) == XCR0_TILES && has(seven->edx, tile | int8) && tiles_granted();
+    struct leaf one, seven;
+    ask_cpu(&one, &seven);
+    return bundles(&one, &seven);
 }
 
 uint32_t rfa_cpu_detect(void)
 {
     const uint32_t osxsave = 1u << 27; /* leaf 1 ECX */
-    const uint32_t vnni = 1u << 11;    /* leaf 7 ECX */
-    struct leaf one = {0}, seven = {0};
-    if (!__get_cpuid(1, &one.eax, &one.ebx, &one.ecx, &one.edx) || !has(one.ecx, osxsave))
+    struct leaf one, seven;
+    ask_cpu(&one, &seven);
+    uint32_t cpu = bundles(&one, &seven);
+    uint64_t state = has(one.ecx, osxsave) ? enabled_state() : 0;
+    if ((state & XCR0_YMM) != XCR0_YMM)
         return 0;
-    if (!__get_cpuid_count(7, 0, &seven.eax, &seven.ebx, &seven.ecx, &seven.edx))
-        return 0;
-    uint64_t state = enabled_state();
-    if (!has_avx2(&one, &seven, state))
-        return 0;
-    uint32_t cpu = RFA_CPU_AVX2;
-    if (!has_avx512(&seven, state))
-        return cpu;
-    cpu |= RFA_CPU_AVX512;
-    if (has(seven.ecx, vnni))
-        cpu |= RFA_CPU_VNNI;
-    if (has_amx(&seven, state))
-        cpu |= RFA_CPU_AMX;
+    if ((state & XCR0_ZMM) != XCR0_ZMM)
+        return cpu & RFA_CPU_AVX2;
+    if (cpu & RFA_CPU_AMX && ((state & XCR0_TILES) != XCR0_TILES || !tiles_granted()))
+        cpu &= ~(uint32_t)RFA_CPU_AMX;
     return cpu;
 }
 

@@ -92,6 +92,10 @@ expect 0 "million parameters" info model.gguf
 expect 0 "variant" info model.gguf --json
 valid_json stdout "info --json"
 expect 0 "^tier" info --cpu
+"$refatom" info --cpu | grep -q '^tier c$' || expect 0 ": capped" info --cpu --cpu-cap c
+expect 0 "^tier c" info --cpu --cpu-cap c
+expect 0 "not in this build" info --cpu
+expect 0 "^refatom [0-9.]*, with" --version
 expect 0 "^session" plan model.gguf
 expect 0 "linear" plan model.gguf --steps --blocks --threads 3 --group 4 --svg bad-plan.svg
 grep -q '</svg>' bad-plan.svg || fail "plan --svg: the picture is not complete"

@@ -97,8 +97,11 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     return true;
 }
 
+/* Threads to take when none are asked for. */
 static long processors(void)
 {
+    if (!RFA_WITH_OPENMP)
+        return 1;
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : n > 256 ? 256 : n;
 }
@@ -114,6 +117,9 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
         return false;
     if (given->group && !rfa_cli_number(&group, "--group", given->group, 1, 64))
         return false;
+    if (threads > 1 && !RFA_WITH_OPENMP)
+        fputs("refatom: note: --threads: this build has no OpenMP, one thread runs; build with -DRFA_OPENMP=ON\n",
+              stderr);
     options->threads = (int)threads;
     options->frame_group = (uint32_t)group;
     if (given->cpu && rfa_cpu_mask(&options->cpu_mask, given->cpu) != RFA_OK) {

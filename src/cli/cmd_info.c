@@ -1,67 +1,23 @@
 /* refatom info: what a model file is; --cpu: what this machine offers. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli.h"
-#include "cpu.h"
-#include "kernels.h"
+#include "cpu_report.h"
 
-static const char help[] = "refatom info MODEL [--json]\n"
-                           "refatom info --cpu [--cpu-cap TIER]\n\n"
-                           "Prints what the model file holds; with --cpu the instruction sets of this machine and, "
-                           "kernel by kernel, the variant\n"
-                           "that would run (--cpu-cap limits them as --cpu does in 'refatom run').\n";
-
-struct bundle {
-    uint32_t bit;
-    const char *name, *what;
-};
-
-static const struct bundle bundles[] = {
-    {RFA_CPU_AVX2, "avx2", "AVX2, FMA, F16C"},
-    {RFA_CPU_AVX512, "avx512", "AVX-512 F, BW, VL, DQ"},
-    {RFA_CPU_VNNI, "vnni", "AVX-512 VNNI (VPDPBUSD)"},
-    {RFA_CPU_AMX, "amx", "AMX tiles, int8 (TDPBSSD)"},
-    {RFA_CPU_NEON, "neon", "Advanced SIMD"},
-    {RFA_CPU_DOTPROD, "dotprod", "SDOT"},
-    {RFA_CPU_I8MM, "i8mm", "SMMLA"},
-};
-
-/* The variants are told apart by the same list that chooses them. */
-static void print_kernels(uint32_t cpu)
-{
-    const char *slot[64], *isa[64];
-    int count = 0;
-#define KERNEL(s, i, bits)                                                                                             \
-    if ((cpu & (uint32_t)(bits)) == (uint32_t)(bits)) {                                                                \
-        int at = 0;                                                                                                    \
-        while (at < count && strcmp(slot[at], #s) != 0)                                                                \
-            at++;                                                                                                      \
-        slot[at] = #s;                                                                                                 \
-        isa[at] = #i;                                                                                                  \
-        count += at == count;                                                                                          \
-    }
-#include "kernels.def"
-#undef KERNEL
-    for (int i = 0; i < count; i++)
-        printf("  %-18s %s\n", slot[i], isa[i]);
-}
+static const char help[] =
+    "refatom info MODEL [--json]\n"
+    "refatom info --cpu [--cpu-cap TIER]\n\n"
+    "Prints what the model file holds; with --cpu the instruction sets of this machine and, "
+    "kernel by kernel, the variant\n"
+    "that runs and why no faster one does (--cpu-cap limits them as --cpu does in 'refatom run').\n";
 
 static int print_cpu(const char *cap)
 {
-    uint32_t mask = UINT32_MAX, found = rfa_cpu_detect();
+    uint32_t mask = UINT32_MAX;
     if (cap && rfa_cpu_mask(&mask, cap) != RFA_OK) {
         fprintf(stderr, "refatom: --cpu-cap: '%s' is none of c avx2 avx512 avx512vnni amx neon dotprod i8mm auto\n",
                 cap);
         return EXIT_USAGE;
     }
-    printf("tier      %s%s\n", rfa_cpu_tier(mask), found & ~mask ? " (capped)" : "");
-    for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++)
-        printf("%-9s %-28s %s\n", bundles[i].name, bundles[i].what,
-               found & bundles[i].bit ? found & mask & bundles[i].bit ? "yes" : "yes, but capped"
-                                      : "no: the CPU or the system lacks it");
-    printf("kernels\n");
-    print_kernels(found & mask);
+    rfa_cpu_report(mask);
     return EXIT_DONE;
 }
 

@@ -47,6 +47,28 @@ static void spin_briefly(char **argv)
     execv("/proc/self/exe", argv); /* returns only where that does not exist: then threads spin */
 }
 
+/* "refatom 0.1.0, with A B, without C D" */
+static void print_version(void)
+{
+    static const struct {
+        int built;
+        const char *name;
+    } parts[] = {{RFA_WITH_OPENMP, "OpenMP"},
+                 {RFA_WITH_FFMPEG, "FFmpeg"},
+                 {RFA_WITH_TURBOJPEG, "TurboJPEG"},
+                 {RFA_WITH_OPENBLAS, "OpenBLAS"}};
+    printf("refatom %d.%d.%d", RFA_VERSION_MAJOR, RFA_VERSION_MINOR, RFA_VERSION_PATCH);
+    for (int built = 1; built >= 0; built--) {
+        const char *before = built ? ", with " : ", without ";
+        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+            if (parts[i].built == built) {
+                printf("%s%s", before, parts[i].name);
+                before = " ";
+            }
+    }
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     spin_briefly(argv);
@@ -59,7 +81,7 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("refatom %d.%d.%d\n", RFA_VERSION_MAJOR, RFA_VERSION_MINOR, RFA_VERSION_PATCH);
+        print_version();
         return EXIT_DONE;
     }
     for (int i = 0; i < COMMANDS; i++)
