@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS  ?= 2
 
-.PHONY: all setup demo test ulp bench cross cross-test clean
+.PHONY: all setup demo test ulp bench cross cross-test package package-test reduced-test clean
 
 all: setup
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
@@ -26,14 +26,27 @@ ulp: all
 bench: all
 	$(BUILD)/refatom bench kernels
 
-# Another machine: make cross TARGET=aarch64 (or arm, riscv64).
+# Another machine: make cross TARGET=aarch64 (toolchains/README.md lists all). Leaves a tarball in dist/.
 TARGET ?= aarch64
 cross:
 	sh toolchains/cross.sh $(TARGET)
+
+# Debian packages in dist/: of this machine, or make package TARGET=aarch64.
+package: TARGET := $(shell uname -m)
+package:
+	sh toolchains/cross.sh $(TARGET) deb
+
+# Those of amd64 and arm64, judged by lintian and used by a program of somebody else.
+package-test:
+	sh toolchains/package_test.sh
+
+# Without one optional library at a time, and the core by one compiler command.
+reduced-test: setup
+	sh toolchains/reduced.sh
 
 # All of them under emulation, compared with the native bits.
 cross-test: all
 	for target in aarch64 arm riscv64; do sh toolchains/cross.sh $$target test || exit 1; done
 
 clean:
-	rm -rf $(BUILD) build-* out
+	rm -rf $(BUILD) build-* out dist

@@ -1,38 +1,171 @@
 #!/bin/sh
-# Builds the program for another machine, without FFmpeg, TurboJPEG and OpenBLAS:  cross.sh TARGET [test]
-#   TARGET  aarch64, arm or riscv64
-#   test    runs the bundled int8 model under emulation on every CPU listed below and compares all its tensors with the native ones, byte by byte
-# Installs the cross compiler and the emulator on Debian and Ubuntu. The native program is taken from build/.
+# Builds for another machine and packs it:  cross.sh TARGET [deb | test]
+#   aarch64  arm          64- and 32-bit Arm, with FFmpeg, libjpeg-turbo and OpenBLAS from Debian's packages for that architecture
+#   riscv64               without them: Debian 12 has none for it
+#   x86_64  x86_64-clang  with everything
+#   aarch64-static  arm-static  riscv64-static  x86_64-static
+#                         one file that runs on any Linux: glibc and libjpeg-turbo inside, no FFmpeg, no OpenBLAS
+#   x86_64-musl           the same with musl, without libjpeg-turbo and OpenMP
+# Leaves build-TARGET/ and dist/refatom-VERSION-TARGET.tar.gz; with deb, build-TARGET-deb/ and Debian packages in dist/;
+# with test no package, but the micro model in int8 under emulation, every tensor compared with that of the native program in build/.
+# Installs what it needs on Debian and Ubuntu: compilers, and libraries of the other architecture beside this one's (dpkg --add-architecture).
+# Where those cannot be had it says so and builds without them.
 set -eu
-target=${1:?cross.sh TARGET [test]}
+cd "$(dirname "$0")/.."
+target=${1:?cross.sh TARGET [deb | test]} format=${2:-tar}
+jobs=${JOBS:-$(nproc)}
+export DEBIAN_FRONTEND=noninteractive
+
 case $target in
-aarch64) triple=aarch64-linux-gnu libc=libc6-dev-arm64-cross emulator=qemu-aarch64 cpus="cortex-a53 cortex-a72 cortex-a76 max" ;;
-arm) triple=arm-linux-gnueabihf libc=libc6-dev-armhf-cross emulator=qemu-arm cpus="cortex-a15 max" ;;
-riscv64) triple=riscv64-linux-gnu libc=libc6-dev-riscv64-cross emulator=qemu-riscv64 cpus="rv64" ;;
-*) echo "cross: $target is none of aarch64, arm, riscv64" >&2 && exit 2 ;;
+aarch64 | aarch64-static) triple=aarch64-linux-gnu arch=arm64 ;;
+arm | arm-static) triple=arm-linux-gnueabihf arch=armhf ;;
+riscv64 | riscv64-static) triple=riscv64-linux-gnu arch=riscv64 ;;
+x86_64 | x86_64-clang | x86_64-static | x86_64-musl) triple=x86_64-linux-gnu arch=amd64 ;;
+*) echo "cross: no target '$target'; there are aarch64 arm riscv64 x86_64, each also with -static, and x86_64-clang x86_64-musl" >&2 && exit 2 ;;
 esac
-
-if ! command -v "$triple-gcc" >/dev/null || ! command -v "$emulator" >/dev/null; then
-    run=""
-    [ "$(id -u)" -eq 0 ] || run=sudo
-    $run apt-get update -qq
-    $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "gcc-$triple" "$libc" qemu-user >/dev/null
-fi
-
-build=build-$target
-cmake -S . -B "$build" -DCMAKE_TOOLCHAIN_FILE="$PWD/toolchains/$triple.cmake" -DRFA_FFMPEG=OFF -DRFA_TURBOJPEG=OFF -DRFA_OPENBLAS=OFF \
-    -DRFA_TESTS=OFF >/dev/null
-cmake --build "$build" -j "$(nproc)" >/dev/null
-echo "cross: $build/refatom, $(size "$build/librefatom.a" -t 2>/dev/null | awk 'END { print $1 }') bytes of text in librefatom.a"
-[ "${2:-}" = test ] || exit 0
-
+command -v dpkg >/dev/null || { echo "cross: this is not Debian or Ubuntu; use toolchains/$triple.cmake by hand" >&2; exit 1; }
+native=$(dpkg --print-architecture)
+root=""
+[ "$(id -u)" -eq 0 ] || root=sudo
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-build/refatom quantize tests/data/micro1.gguf "$work/model.gguf" >/dev/null
-build/refatom run "$work/model.gguf" --inputs tests/data/micro1.case.gguf --trace "$work/native.gguf" >/dev/null
-for cpu in $cpus; do
-    OMP_WAIT_POLICY=passive $emulator -cpu "$cpu" -L "/usr/$triple" "$build/refatom" run "$work/model.gguf" --inputs tests/data/micro1.case.gguf \
-        --trace "$work/$cpu.gguf" --threads 2 | grep '^time' | sed "s/^/$target $cpu: /"
-    cmp "$work/native.gguf" "$work/$cpu.gguf"
+
+# ---------------------------------------------------------------- packages
+
+# install PACKAGE...: those that are missing; false, with apt's words on stderr, where that fails
+install() {
+    missing=""
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    echo "cross: installing$missing"
+    [ -e "$work/updated" ] || $root apt-get -o DPkg::Lock::Timeout=300 update -qq >"$work/updated" 2>&1 || true
+    # shellcheck disable=SC2086
+    $root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing >"$work/apt" 2>&1 || { tail -n 5 "$work/apt" >&2; return 1; }
+}
+
+compilers() {
+    tools="cmake make pkg-config gcc libc6-dev"
+    [ "$arch" = "$native" ] || tools="$tools gcc-$(echo $triple | tr _ -) libc6-dev-$arch-cross"
+    case $target in
+    *-clang) tools="$tools clang libomp-dev" ;;
+    *-musl) tools="$tools musl-tools" ;;
+    esac
+    # shellcheck disable=SC2086
+    install $tools
+}
+
+# libraries PACKAGE...: of the target's architecture. Ubuntu keeps those of others on a server that its owner must add first.
+libraries() {
+    if [ "$arch" != "$native" ] && ! dpkg --print-foreign-architectures | grep -qx "$arch"; then
+        [ "$arch" != riscv64 ] && grep -qx 'ID=debian' /etc/os-release || return 1
+        echo "cross: adding the architecture $arch (dpkg --remove-architecture $arch undoes it)"
+        $root dpkg --add-architecture "$arch"
+        rm -f "$work/updated"
+    fi
+    all="libc6-dev:$arch"
+    for package in "$@"; do
+        all="$all $package:$arch"
+    done
+    # shellcheck disable=SC2086
+    install $all
+}
+
+# ---------------------------------------------------------------- build
+
+compilers || exit 1
+toolchain=$triple options="-DRFA_TESTS=OFF" with_all=ON
+case $target in
+*-musl)
+    toolchain=x86_64-linux-musl with_all=OFF
+    options="$options -DRFA_STATIC=ON -DRFA_FFMPEG=OFF -DRFA_OPENBLAS=OFF -DRFA_TURBOJPEG=OFF -DRFA_OPENMP=OFF"
+    ;;
+*-static)
+    libraries libturbojpeg0-dev || with_all=OFF
+    options="$options -DRFA_STATIC=ON -DRFA_FFMPEG=OFF -DRFA_OPENBLAS=OFF -DRFA_TURBOJPEG=$with_all"
+    ;;
+*)
+    [ "$target" != x86_64-clang ] || toolchain=x86_64-linux-gnu-clang
+    libraries libopenblas-openmp-dev libturbojpeg0-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev || with_all=OFF
+    options="$options -DRFA_FFMPEG=$with_all -DRFA_OPENBLAS=$with_all -DRFA_TURBOJPEG=$with_all"
+    ;;
+esac
+[ "$with_all" = ON ] || case $target in
+*-musl) ;;
+*) echo "cross: no packages for $arch can be had here: built without FFmpeg, libjpeg-turbo and OpenBLAS, which leaves --inputs and the library" >&2 ;;
+esac
+
+build=build-$target
+if [ "$format" = deb ]; then
+    build=$build-deb
+    options="$options -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR=lib/$triple -DRFA_DEB_ARCHITECTURE=$arch"
+fi
+# shellcheck disable=SC2086
+cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE="$PWD/toolchains/$toolchain.cmake" $options >"$work/log" 2>&1 ||
+    { tail -n 30 "$work/log" >&2; exit 1; }
+cmake --build "$build" -j "$jobs" >"$work/log" 2>&1 || { grep -E -A 6 'error|Error' "$work/log" | head -n 40 >&2; exit 1; }
+
+# The budget of the core: 400 KiB of text on 64-bit Arm.
+text=$(size -t "$build/librefatom.a" | awk 'END { print $1 }')
+echo "cross: $build/refatom; librefatom.a has $text bytes of text"
+if [ "$arch" = arm64 ] && [ "$text" -gt 409600 ]; then
+    echo "cross: that is more than 409600, the budget of librefatom.a on aarch64" >&2
+    exit 1
+fi
+
+# ---------------------------------------------------------------- test
+
+if [ "$format" = test ]; then
+    case $target in
+    aarch64*) emulator=qemu-aarch64 cpus="cortex-a53 cortex-a72 cortex-a76 max" ;;
+    arm*) emulator=qemu-arm cpus="cortex-a15 max" ;;
+    riscv64*) emulator=qemu-riscv64 cpus="rv64" ;;
+    x86_64*) emulator=qemu-x86_64 cpus="Nehalem" ;;
+    esac
+    install qemu-user
+    build/refatom quantize tests/data/micro1.gguf "$work/model.gguf" >/dev/null
+    build/refatom run "$work/model.gguf" --inputs tests/data/micro1.case.gguf --trace "$work/native.gguf" >/dev/null
+    for cpu in $cpus; do
+        OMP_WAIT_POLICY=passive $emulator -cpu "$cpu" -L "/usr/$triple" "$build/refatom" run "$work/model.gguf" \
+            --inputs tests/data/micro1.case.gguf --trace "$work/$cpu.gguf" --threads 2 | grep '^time' | sed "s/^/$target $cpu: /"
+        cmp "$work/native.gguf" "$work/$cpu.gguf"
+    done
+    echo "cross: $target gives the native bits on $cpus"
+    exit 0
+fi
+
+# ---------------------------------------------------------------- pack
+
+mkdir -p dist
+version=$(sed -n 's/^project(refatom VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+if [ "$format" = deb ]; then
+    (cd "$build" && rm -f ./*.deb && DEB_HOST_ARCH=$arch cpack -G DEB >"$work/log" 2>&1) || { tail -n 30 "$work/log" >&2; exit 1; }
+    for package in "$build"/*.deb; do
+        cp "$package" dist/
+        echo "cross: dist/${package##*/}"
+    done
+    exit 0
+fi
+
+name=refatom-$version-$target
+stage=$work/$name
+cmake --install "$build" --prefix "$stage" --strip >/dev/null
+# What the dynamic program needs on the other machine, as Debian 12 and Raspberry Pi OS name it.
+needs=""
+for library in $(readelf -d "$stage/bin/refatom" 2>/dev/null | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p'); do
+    [ "$library" != libopenblas.so.0 ] || { needs="$needs libopenblas0-openmp"; continue; } # an alternative, of no package
+    package=$(dpkg -S "/usr/lib/$triple/$library" "/lib/$triple/$library" 2>/dev/null | sed -n 's/:.*//p' | head -n 1)
+    case $package in
+    "" | libc6) ;;
+    *) needs="$needs $package" ;;
+    esac
 done
-echo "cross: $target gives the native bits on $cpus"
+{
+    echo "refatom $version for $target. Unpack it anywhere; bin/refatom runs from there."
+    [ -z "$needs" ] || echo "It needs, on Debian 12 or Raspberry Pi OS:  apt-get install$needs"
+    echo "Try it:  bin/refatom run share/refatom/refatom-tiny.gguf --video share/refatom/demo.mp4 --caption 'the person in the white jacket'"
+} >"$stage/INSTALL"
+tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct 2>/dev/null || echo 0)" -czf "dist/$name.tar.gz" "$name"
+echo "cross: dist/$name.tar.gz"
+[ -z "$needs" ] || echo "cross: it needs there$needs"

@@ -38,3 +38,50 @@ install(FILES src/cli/refatom.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-com
 install(FILES models/tiny/refatom-tiny.gguf DESTINATION ${CMAKE_INSTALL_DATADIR}/refatom COMPONENT data)
 install(FILES models/tiny/clips/test-0007.mp4 DESTINATION ${CMAKE_INSTALL_DATADIR}/refatom RENAME demo.mp4 COMPONENT data)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT text)
+
+# ---------------------------------------------------------------- Debian packages: cpack -G DEB in a build with CMAKE_INSTALL_PREFIX=/usr
+set(RFA_DEB_ARCHITECTURE "" CACHE STRING "Architecture of the Debian packages; empty: this machine's")
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "The refatom authors <refatom@refatom.invalid>")
+set(CPACK_PACKAGE_VENDOR refatom)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL program library dev data)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${RFA_DEB_ARCHITECTURE})
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/toolchains/debian/finish.cmake)
+set(CPACK_POST_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/toolchains/debian/without_scripts.cmake)
+
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME refatom)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS refatom-data)
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "tell what a person in a video is doing, and where
+A caption means one person of a video. refatom answers what this person is
+doing, several actions at once where that is so, and draws a box, with the
+models RefAtomNet++ and RefAtomNet on the CPU, from one model file.")
+
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME librefatom${PROJECT_VERSION_MAJOR})
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/toolchains/debian/shlibs;${PROJECT_SOURCE_DIR}/toolchains/debian/triggers")
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "RefAtomNet++ on CPUs: shared library
+Runs the models RefAtomNet++ and RefAtomNet. Nothing is allocated after
+set-up, and an int8 model gives the same bits on every CPU.")
+
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME librefatom-dev)
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "librefatom${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS libopenblas-dev) # for static programs
+set(CPACK_COMPONENT_DEV_DESCRIPTION "RefAtomNet++ on CPUs: development files
+Header, static library, pkg-config and CMake files of librefatom.")
+
+set(CPACK_DEBIAN_DATA_PACKAGE_NAME refatom-data)
+set(CPACK_DEBIAN_DATA_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_DATA_PACKAGE_ARCHITECTURE all)
+set(CPACK_COMPONENT_DATA_DESCRIPTION "tell what a person in a video is doing: a small model
+refatom-tiny, a trained model for clips of drawn figures, and one such clip.")
+include(CPack)
