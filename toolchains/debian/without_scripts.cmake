@@ -1,0 +1,10 @@
+# cpack gives a package with a shared library scripts that call ldconfig; the trigger beside them does that already, and policy wants no more.
+foreach(package ${CPACK_PACKAGE_FILES})
+  if(package MATCHES "/librefatom0_")
+    set(tree ${CPACK_TEMPORARY_DIRECTORY}-library)
+    file(REMOVE_RECURSE ${tree})
+    execute_process(COMMAND dpkg-deb -R ${package} ${tree} COMMAND_ERROR_IS_FATAL ANY)
+    file(REMOVE ${tree}/DEBIAN/postinst ${tree}/DEBIAN/postrm)
+    execute_process(COMMAND dpkg-deb --root-owner-group -b ${tree} ${package} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+endforeach()
