@@ -36,7 +36,7 @@ trap 'rm -rf "$work"' EXIT
 install() {
     missing=""
     for package in "$@"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
     done
     [ -n "$missing" ] || return 0
     echo "cross: installing$missing"
@@ -164,7 +164,10 @@ done
 {
     echo "refatom $version for $target. Unpack it anywhere; bin/refatom runs from there."
     [ -z "$needs" ] || echo "It needs, on Debian 12 or Raspberry Pi OS:  apt-get install$needs"
-    echo "Try it:  bin/refatom run share/refatom/refatom-tiny.gguf --video share/refatom/demo.mp4 --caption 'the person in the white jacket'"
+    case $options in
+    *FFMPEG=OFF*) echo "It reads no video: --video wants a folder of JPEG frames, if bin/refatom --version tells of TurboJPEG." ;;
+    *) echo "Try it:  bin/refatom run share/refatom/refatom-tiny.gguf --video share/refatom/demo.mp4 --caption 'the person in the white jacket'" ;;
+    esac
 } >"$stage/INSTALL"
 tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct 2>/dev/null || echo 0)" -czf "dist/$name.tar.gz" "$name"
 echo "cross: dist/$name.tar.gz"
