@@ -132,30 +132,53 @@ static size_t layout(const struct attention *a, struct int8_head *h, unsigned ch
     return (size_t)(at - base);
 }
 
-/* Query rows lie far apart, each in a page of its own: they are fetched some rows ahead. */
+/* Rows of a head lie far apart, each in a page of its own, so no processor fetches them by itself: they are asked for
+ * ahead of their use. */
 static void fetch_row(const float *x, size_t n)
 {
 #if defined(__GNUC__) || defined(__clang__)
     for (size_t i = 0; i < n; i += 16)
-        __builtin_prefetch(x + i);
+        __builtin_prefetch(x + i, 0, 2);
+    __builtin_prefetch(x + n - 1, 0, 2);
 #else
     (void)x;
     (void)n;
 #endif
 }
 
-/* One block of query rows against all keys of the head. */
-static void int8_block(const struct attention *a, const struct int8_head *h, struct operand q, float *dst, size_t rows)
+/* Part i of n of an operand's rows. */
+static void fetch_part(struct operand x, size_t rows, size_t d, size_t i, size_t n)
+{
+    for (size_t row = i * rows / n; row < (i + 1) * rows / n; row++)
+        fetch_row(x.data + row * x.stride, d);
+}
+
+/* The three operands of one task. */
+struct operands {
+    struct operand q, k, v;
+};
+
+static struct operands operands(const struct attention *a, size_t task)
+{
+    const struct rfa_step *step = a->step;
+    size_t heads = step->p.attention.heads, head = task % heads, sequence = task / heads;
+    return (struct operands){operand(a, step->in[0], sequence, a->rows, step->p.attention.q_first, head),
+                             operand(a, step->in[2], sequence, a->keys, step->p.attention.k_first, head),
+                             operand(a, step->in[1], sequence, a->keys, step->p.attention.v_first, head)};
+}
+
+/* Scores of one block of query rows against all keys of the head. */
+static void score_block(const struct attention *a, const struct int8_head *h, struct operand q, size_t rows)
 {
     const struct rfa_kernels *k = &a->s->kernels;
-    size_t d = a->step->p.attention.dim, n = a->keys, score_stride = rfa_round_up(n, 16), p_stride = rfa_row_bytes(n);
+    size_t d = a->step->p.attention.dim, n = a->keys;
     for (size_t i = 0; i < rows; i++) {
         if (i + ROWS_AHEAD < rows)
             fetch_row(q.data + (i + ROWS_AHEAD) * q.stride, d);
         h->q_scale[i] = k->quantize_row(h->q + i * rfa_row_bytes(d), q.data + i * q.stride, d, k->gemm_s8->a_xor);
     }
     struct rfa_gemm_s8_args scores = {.dst = h->scores,
-                                      .dst_stride = score_stride,
+                                      .dst_stride = rfa_round_up(n, 16),
                                       .a = h->q,
                                       .a_stride = rfa_row_bytes(d),
                                       .a_scale = h->q_scale,
@@ -168,51 +191,69 @@ static void int8_block(const struct attention *a, const struct int8_head *h, str
                                       .k = d,
                                       .scratch = h->gemm};
     k->gemm_s8->run(&scores);
+}
+
+/* Numerators of the block. Meanwhile this head's values come nearer, and the keys and queries of the task that this
+ * thread is likely to get next. */
+static void softmax_block(const struct attention *a, const struct int8_head *h, size_t task, size_t rows)
+{
+    const struct rfa_kernels *k = &a->s->kernels;
+    size_t d = a->step->p.attention.dim, n = a->keys, p_stride = rfa_row_bytes(n);
+    size_t next = task + (size_t)a->s->options.threads, tasks = a->sequences * a->step->p.attention.heads;
+    struct operand v = operands(a, task).v;
+    struct operands o = operands(a, next < tasks ? next : task);
     for (size_t i = 0; i < rows; i++) {
-        float sum = k->softmax_s8(h->high + i * p_stride, h->low + i * p_stride, h->scores + i * score_stride, n,
+        fetch_part(v, n, d, i, rows);
+        fetch_part(o.k, n, d, i, rows);
+        fetch_part(o.q, a->rows, d, i, rows);
+        float sum = k->softmax_s8(h->high + i * p_stride, h->low + i * p_stride, h->scores + i * rfa_round_up(n, 16), n,
                                   a->scale, k->gemm_s8->a_xor);
         h->low_scale[i] = 1.0f / sum; /* a row with NaN has sum 0: 0 * infinity makes its result NaN */
         h->high_scale[i] = 128.0f * h->low_scale[i];
     }
+}
+
+static void value_block(const struct attention *a, const struct int8_head *h, float *dst, size_t rows)
+{
+    const struct rfa_gemm_s8 *gemm = a->s->kernels.gemm_s8;
     struct rfa_gemm_s8_args values = {.dst = dst,
                                       .dst_stride = rfa_cols(a->s, a->step->out[0]),
                                       .a = h->high,
-                                      .a_stride = p_stride,
+                                      .a_stride = rfa_row_bytes(a->keys),
                                       .a_scale = h->high_scale,
                                       .a_scale_step = 1,
                                       .w = h->v,
                                       .w_scale = h->v_scale,
                                       .w_sum = h->v_sum,
                                       .m = rows,
-                                      .n = d,
-                                      .k = n,
+                                      .n = a->step->p.attention.dim,
+                                      .k = a->keys,
                                       .scratch = h->gemm};
-    k->gemm_s8->run(&values);
+    gemm->run(&values);
     values.a = h->low;
     values.a_scale = h->low_scale;
     values.residual = dst;
     values.residual_stride = values.dst_stride;
-    k->gemm_s8->run(&values);
+    gemm->run(&values);
 }
 
 static void int8_task(void *context, size_t task, int thread)
 {
     const struct attention *a = context;
-    const struct rfa_step *step = a->step;
     const struct rfa_kernels *kernels = &a->s->kernels;
-    size_t heads = step->p.attention.heads, head = task % heads, sequence = task / heads, d = step->p.attention.dim;
-    struct operand q = operand(a, step->in[0], sequence, a->rows, step->p.attention.q_first, head);
-    struct operand k = operand(a, step->in[2], sequence, a->keys, step->p.attention.k_first, head);
-    struct operand v = operand(a, step->in[1], sequence, a->keys, step->p.attention.v_first, head);
+    size_t heads = a->step->p.attention.heads, d = a->step->p.attention.dim;
+    struct operands o = operands(a, task);
     struct int8_head h;
-    layout(a, &h, rfa_scratch(a->s, step, thread));
-    kernels->pack_rows_s8(h.k, h.k_scale, h.k_sum, k.data, k.stride, a->keys, d);
-    kernels->pack_cols_s8(h.v, h.v_scale, h.v_sum, v.data, v.stride, d, a->keys);
-    float *dst = result(a, sequence, head);
+    layout(a, &h, rfa_scratch(a->s, a->step, thread));
+    kernels->pack_rows_s8(h.k, h.k_scale, h.k_sum, o.k.data, o.k.stride, a->keys, d);
+    float *dst = result(a, task / heads, task % heads);
     for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
         size_t rows = a->rows - i < INT8_ROWS ? a->rows - i : INT8_ROWS;
-        int8_block(a, &h, (struct operand){q.data + i * q.stride, q.stride}, dst + i * rfa_cols(a->s, step->out[0]),
-                   rows);
+        score_block(a, &h, (struct operand){o.q.data + i * o.q.stride, o.q.stride}, rows);
+        softmax_block(a, &h, task, rows);
+        if (i == 0)
+            kernels->pack_cols_s8(h.v, h.v_scale, h.v_sum, o.v.data, o.v.stride, d, a->keys);
+        value_block(a, &h, dst + i * rfa_cols(a->s, a->step->out[0]), rows);
     }
 }
 
