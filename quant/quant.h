@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "inline.h"
+
 enum {
     RFA_PANEL_N = 16,   /* outputs of a panel */
     RFA_PANEL_K = 4,    /* neighbouring inputs of one output in a line */
@@ -17,7 +19,7 @@ enum {
 };
 
 /* Index of weight (n, k) in panels [ceil(N/16)][ceil(K/4)][16][4]. */
-static inline size_t rfa_panel_index(size_t n, size_t k, size_t k_total)
+RFA_INLINE size_t rfa_panel_index(size_t n, size_t k, size_t k_total)
 {
     size_t lines = (k_total + RFA_PANEL_K - 1) / RFA_PANEL_K;
     return ((n / RFA_PANEL_N * lines + k / RFA_PANEL_K) * RFA_PANEL_N + n % RFA_PANEL_N) * RFA_PANEL_K +
@@ -25,27 +27,27 @@ static inline size_t rfa_panel_index(size_t n, size_t k, size_t k_total)
 }
 
 /* Bytes of an int8 matrix [N,K] in panels. */
-static inline size_t rfa_panel_bytes(size_t n, size_t k)
+RFA_INLINE size_t rfa_panel_bytes(size_t n, size_t k)
 {
     return (n + 15) / 16 * 16 * ((k + 3) / 4 * 4);
 }
 
 /* Bytes between activation rows of K int8 values: zero-padded to whole 64-byte lines. */
-static inline size_t rfa_row_bytes(size_t k)
+RFA_INLINE size_t rfa_row_bytes(size_t k)
 {
     return (k + 63) / 64 * 64;
 }
 
 /* Bytes between the pixels of an int8 feature map: padded like rows, so that a 1x1 convolution reads them in place;
  * images of up to 4 channels, which only larger windows read, are packed. */
-static inline size_t rfa_map_row_bytes(size_t channels)
+RFA_INLINE size_t rfa_map_row_bytes(size_t channels)
 {
     return channels <= 4 ? channels : rfa_row_bytes(channels);
 }
 
 /* Magnitude of x as its bit pattern: orders like |x|, with infinity and then NaN on top, so a maximum needs no float
  * comparison and is the same in any order. */
-static inline uint32_t rfa_magnitude(float x)
+RFA_INLINE uint32_t rfa_magnitude(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -57,7 +59,7 @@ static inline uint32_t rfa_magnitude(float x)
  *   a = 0 or 127/a overflows:          multiplier = 0,     scale = 0           the row becomes zeros
  *   a infinite or NaN:                 multiplier = 0,     scale = NaN (0x7fc00000)   zeros, and every product becomes
  * NaN */
-static inline float rfa_quant_scale(uint32_t magnitude, float *multiplier)
+RFA_INLINE float rfa_quant_scale(uint32_t magnitude, float *multiplier)
 {
     float a, scale;
     memcpy(&a, &magnitude, sizeof a);
@@ -76,7 +78,7 @@ static inline float rfa_quant_scale(uint32_t magnitude, float *multiplier)
 
 /* rint half to even, clamped to [-127, 127]. x * multiplier is at most 127 (1 + 2^-23) in magnitude, so the clamp is
  * only for multiplier = 0 with x infinite or NaN, where the result is 0. */
-static inline int8_t rfa_quant_value(float x, float multiplier)
+RFA_INLINE int8_t rfa_quant_value(float x, float multiplier)
 {
     float y = x * multiplier;
     if (!(fabsf(y) <= 128.0f))

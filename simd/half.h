@@ -4,9 +4,10 @@
 
 #include <stdint.h>
 
+#include "../quant/inline.h"
 #include "poly.h"
 
-static inline float rfa_half_to_float(uint16_t half)
+RFA_INLINE float rfa_half_to_float(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
     uint32_t magnitude = half & 0x7fffu;
@@ -19,7 +20,7 @@ static inline float rfa_half_to_float(uint16_t half)
 }
 
 /* Nearest, ties to even; overflow to infinity. */
-static inline uint16_t rfa_float_to_half(float x)
+RFA_INLINE uint16_t rfa_float_to_half(float x)
 {
     uint32_t bits = rfa_float_bits(x);
     uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../quant/inline.h"
 #include "kernels.h"
 
 /* ------------------------------------------------------------------ constants, shared with the vector variants */
@@ -79,26 +80,26 @@
 /* ------------------------------------------------------------------ building blocks */
 
 /* The larger of the maximum so far and x. NaN never wins and of two zeros the first stays: x86's MAXPS(x, max). */
-static inline float rfa_max(float max, float x)
+RFA_INLINE float rfa_max(float max, float x)
 {
     return x > max ? x : max;
 }
 
 /* NaN stays, in contrast to fminf and fmaxf. */
-static inline float rfa_clamp(float x, float low, float high)
+RFA_INLINE float rfa_clamp(float x, float low, float high)
 {
     x = x < low ? low : x;
     return x > high ? high : x;
 }
 
-static inline uint32_t rfa_float_bits(float x)
+RFA_INLINE uint32_t rfa_float_bits(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-static inline float rfa_bits_float(uint32_t bits)
+RFA_INLINE float rfa_bits_float(uint32_t bits)
 {
     float x;
     memcpy(&x, &bits, sizeof x);
@@ -106,7 +107,7 @@ static inline float rfa_bits_float(uint32_t bits)
 }
 
 /* 2^r for |r| <= 1/2, by Horner's rule. */
-static inline float rfa_exp2_reduced(float r)
+RFA_INLINE float rfa_exp2_reduced(float r)
 {
     float p = RFA_EXP2_C6;
     p = fmaf(p, r, RFA_EXP2_C5);
@@ -119,7 +120,7 @@ static inline float rfa_exp2_reduced(float r)
 
 /* p * 2^n rounded once, also into the denormals (x86's VSCALEFPS), for p in [1/2, 2], -152 <= n <= 128. n comes as the
  * float n + RFA_ROUND. The power is two factors: the first product is exact. A NaN's n is garbage and p is NaN then. */
-static inline float rfa_exp2_scale(float p, float n_rounded)
+RFA_INLINE float rfa_exp2_scale(float p, float n_rounded)
 {
     uint32_t n256 = rfa_float_bits(n_rounded) - (rfa_float_bits(RFA_ROUND) - 256); /* n + 256 */
     uint32_t half = n256 >> 1;
@@ -129,7 +130,7 @@ static inline float rfa_exp2_scale(float p, float n_rounded)
 /* ------------------------------------------------------------------ functions */
 
 /* 2^x. */
-static inline float rfa_exp2(float x)
+RFA_INLINE float rfa_exp2(float x)
 {
     x = rfa_clamp(x, RFA_EXP2_MIN, RFA_EXP2_MAX);
     float rounded = x + RFA_ROUND;
@@ -137,7 +138,7 @@ static inline float rfa_exp2(float x)
 }
 
 /* e^x as 2^(x log2 e), the product to more than float precision. */
-static inline float rfa_exp(float x)
+RFA_INLINE float rfa_exp(float x)
 {
     x = rfa_clamp(x, RFA_EXP_MIN, RFA_EXP_MAX);
     float rounded = fmaf(x, RFA_LOG2E_HI, RFA_ROUND);
@@ -146,7 +147,7 @@ static inline float rfa_exp(float x)
 }
 
 /* log(1 + z) for 0 <= z <= 1. From 1/2 on as ln 2 + log((1 + z) / 2), whose f = (z - 1) / 2 is exact. */
-static inline float rfa_log1p(float z)
+RFA_INLINE float rfa_log1p(float z)
 {
     float f = z >= 0.5f ? fmaf(z, 0.5f, -0.5f) : z;
     float q = RFA_LOG1P_C7;
@@ -162,31 +163,31 @@ static inline float rfa_log1p(float z)
 }
 
 /* max(x, 0), NaN stays. */
-static inline float rfa_relu(float x)
+RFA_INLINE float rfa_relu(float x)
 {
     return 0.0f > x ? 0.0f : x;
 }
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
-static inline float rfa_softplus(float x)
+RFA_INLINE float rfa_softplus(float x)
 {
     return rfa_relu(x) + rfa_log1p(rfa_exp(-fabsf(x)));
 }
 
 /* 1 / (1 + e^-x), by e^-|x| on both sides so that nothing overflows. */
-static inline float rfa_sigmoid(float x)
+RFA_INLINE float rfa_sigmoid(float x)
 {
     float z = rfa_exp(-fabsf(x));
     return (x < 0.0f ? z : 1.0f) / (1.0f + z);
 }
 
-static inline float rfa_silu(float x)
+RFA_INLINE float rfa_silu(float x)
 {
     return x * rfa_sigmoid(x);
 }
 
 /* x/2 (1 + erf(x / sqrt 2)) = max(x, 0) - a/2 erfc(a / sqrt 2) with a = |x|; erfc is 2 to the power of a polynomial. */
-static inline float rfa_gelu(float x)
+RFA_INLINE float rfa_gelu(float x)
 {
     float a = fabsf(x);
     a = a > RFA_GELU_MAX ? RFA_GELU_MAX : a;
@@ -204,7 +205,7 @@ static inline float rfa_gelu(float x)
     return fmaf(-0.5f * a, rfa_exp2(p * a), rfa_relu(x));
 }
 
-static inline float rfa_act_value(float x, enum rfa_act act)
+RFA_INLINE float rfa_act_value(float x, enum rfa_act act)
 {
     switch (act) {
     case RFA_ACT_RELU:

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../quant/inline.h"
+
 /* Best and second best so far. Start: {-inf, -inf, 0, 0}. */
 struct rfa_retrieve_best {
     float best, second;
@@ -18,7 +20,7 @@ struct rfa_retrieve_best {
 
 /* Offers the cosine of token i; tokens come in ascending order. Written for conditional moves: which token wins is not
  * predictable. */
-static inline void rfa_retrieve_offer(struct rfa_retrieve_best *r, float cosine, size_t i)
+RFA_INLINE void rfa_retrieve_offer(struct rfa_retrieve_best *r, float cosine, size_t i)
 {
     bool number = cosine == cosine, wins = cosine > r->best || (r->seen == 0 && number);
     float loser = wins ? r->best : cosine;
@@ -29,7 +31,7 @@ static inline void rfa_retrieve_offer(struct rfa_retrieve_best *r, float cosine,
 }
 
 /* Distance to the runner-up; infinite without one, NaN when nothing was comparable. */
-static inline float rfa_retrieve_margin(const struct rfa_retrieve_best *r)
+RFA_INLINE float rfa_retrieve_margin(const struct rfa_retrieve_best *r)
 {
     if (r->seen < 2)
         return r->seen == 0 ? NAN : INFINITY;

@@ -5,8 +5,10 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "../quant/inline.h"
+
 /* Adds the 16 partial sums as the tree +8 +4 +2 +1. Overwrites p. */
-static inline float rfa_sum16_tree(float p[16])
+RFA_INLINE float rfa_sum16_tree(float p[16])
 {
     for (size_t width = 8; width > 0; width /= 2)
         for (size_t j = 0; j < width; j++)
@@ -15,7 +17,7 @@ static inline float rfa_sum16_tree(float p[16])
 }
 
 /* sum16 of a[i] * b[i], i < k; the last group of 16 is filled up with zeros. */
-static inline float rfa_sum16_dot(const float *a, const float *b, size_t k)
+RFA_INLINE float rfa_sum16_dot(const float *a, const float *b, size_t k)
 {
     float p[16] = {0.0f};
     for (size_t i = 0; i < (k + 15) / 16 * 16; i++)

@@ -1,0 +1,53 @@
+/* Feature maps, [pixels][channels]: windows gathered into the rows of a product, and the maximum over windows. */
+#include "device.h"
+
+/* A piece of a row of the result: as many bytes as T, never across two pixels of the map. Out of the map, and behind
+ * the window: zeros. */
+template <class T> static __global__ void windows(const rfa_cuda_call *, rfa_cuda_window w)
+{
+    size_t i = thread_index(), pieces = w.row_bytes / sizeof(T), pixel = i / pieces, at = i % pieces * sizeof(T);
+    if (pixel >= (size_t)w.out_height * w.out_width)
+        return;
+    size_t tap = at / w.channel_bytes, y = pixel / w.out_width * w.stride + tap / w.kernel - w.pad,
+           x = pixel % w.out_width * w.stride + tap % w.kernel - w.pad; /* wraps to huge left of 0 */
+    bool inside = tap < (size_t)w.kernel * w.kernel && y < w.height && x < w.width;
+    const unsigned char *src = static_cast<const unsigned char *>(w.map) + at % w.channel_bytes;
+    static_cast<T *>(w.dst)[i] =
+        inside ? *reinterpret_cast<const T *>(src + (y * w.width + x) * w.pixel_bytes) : T();
+}
+
+void rfa_cuda_windows(const rfa_cuda_run *run, const rfa_cuda_window *args)
+{
+    size_t rows = (size_t)args->out_height * args->out_width;
+    if (args->channel_bytes % 16 == 0 && args->pixel_bytes % 16 == 0 && args->row_bytes % 16 == 0)
+        RFA_LAUNCH(windows<uint4>, blocks_of(rows * args->row_bytes / 16, THREADS), THREADS, 0, run->stream, run->call,
+                   *args);
+    else if (args->channel_bytes % 4 == 0 && args->pixel_bytes % 4 == 0)
+        RFA_LAUNCH(windows<uint32_t>, blocks_of(rows * args->row_bytes / 4, THREADS), THREADS, 0, run->stream,
+                   run->call, *args);
+    else
+        RFA_LAUNCH(windows<unsigned char>, blocks_of(rows * args->row_bytes, THREADS), THREADS, 0, run->stream,
+                   run->call, *args);
+}
+
+static __global__ void max_pool(const rfa_cuda_call *, float *dst, const float *x, uint32_t height, uint32_t width,
+                                uint32_t channels, uint32_t out_height, uint32_t out_width)
+{
+    size_t i = thread_index(), pixel = i / channels, c = i % channels;
+    if (pixel >= (size_t)out_height * out_width)
+        return;
+    float max = -INFINITY;
+    for (uint32_t tap = 0; tap < 9; tap++) {
+        size_t row = pixel / out_width * 2 + tap / 3 - 1, col = pixel % out_width * 2 + tap % 3 - 1; /* as above */
+        if (row < height && col < width)
+            max = rfa_max(max, x[(row * width + col) * channels + c]);
+    }
+    dst[i] = max;
+}
+
+void rfa_cuda_max_pool(const rfa_cuda_run *run, float *dst, const float *x, uint32_t height, uint32_t width,
+                       uint32_t channels, uint32_t out_height, uint32_t out_width)
+{
+    RFA_LAUNCH(max_pool, blocks_of((size_t)out_height * out_width * channels, THREADS), THREADS, 0, run->stream,
+               run->call, dst, x, height, width, channels, out_height, out_width);
+}
