@@ -7,7 +7,7 @@ if(NOT RFA_STATIC)
   set_target_properties(refatom_shared PROPERTIES OUTPUT_NAME refatom EXPORT_NAME refatom LINKER_LANGUAGE C
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   target_link_libraries(refatom_shared PRIVATE $<$<BOOL:${RFA_OPENMP}>:OpenMP::OpenMP_C>
-    $<$<BOOL:${RFA_OPENBLAS}>:PkgConfig::OPENBLAS> m)
+    $<$<BOOL:${RFA_OPENBLAS}>:PkgConfig::OPENBLAS> $<$<BOOL:${RFA_CUDA}>:CUDA::cudart_static> m)
   install(TARGETS refatom_shared EXPORT refatom INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT dev)
 endif()

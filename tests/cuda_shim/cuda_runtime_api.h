@@ -53,9 +53,10 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 /* ------------------------------------------------------------------ for tests */
 
 struct shim_counts {
-    size_t launches, blocks, graph_launches, allocations; /* since the start; allocations of device memory */
+    size_t launches, blocks, graph_launches, allocations; /* since the start or shim_forget; allocations of device memory */
 };
 struct shim_counts shim_count(void);
+void shim_forget(void); /* counts from zero */
 
 /* The device answers no more, or refuses requests over so many bytes of memory. */
 void shim_no_device(int gone);

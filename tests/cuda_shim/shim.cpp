@@ -526,3 +526,8 @@ extern "C" struct shim_counts shim_count(void)
 {
     return counts;
 }
+
+extern "C" void shim_forget(void)
+{
+    counts = {};
+}

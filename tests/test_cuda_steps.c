@@ -1,0 +1,212 @@
+/* The CUDA backend on the emulated device, step by step: a step writes its own results and nothing else, reads nothing
+ * that is dead, and what fails says so. (test_cuda.sh compares the values.) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cuda_runtime_api.h"
+#include "model_case.h"
+#include "session.h"
+
+enum { CALL_BYTES = 256, POISON = 0xff }; /* the arena begins behind the call's numbers of rows */
+
+struct watch {
+    const struct rfa_session *session;
+    unsigned char *arena, *before;
+    int ran, wrong; /* steps; the first one that wrote where it must not, or -1 */
+};
+
+static void allow(struct watch *w, int tensor)
+{
+    if (tensor == RFA_NONE)
+        return;
+    const struct rfa_block *b = &w->session->block[tensor];
+    memcpy(w->before + b->offset, w->arena + b->offset, b->bytes);
+}
+
+/* After every step: nothing but its results has changed (before a stage, its inputs, and the ring that moved); what it read for the last time becomes NaN. */
+static void after_step(void *user, const struct rfa_session *s, int step)
+{
+    struct watch *w = user;
+    const struct rfa_graph *g = &s->model->graph;
+    const struct rfa_ports *p = &g->port;
+    const int inputs[] = {p->frames, p->key_frame, p->sentence_ids, p->keyword_ids, p->visual, p->visual_unit};
+    for (int i = 0; i < 6 && step == g->stage_begin[g->step[step].stage]; i++)
+        allow(w, inputs[i]);
+    allow(w, g->step[step].out[0]);
+    allow(w, g->step[step].out[1]);
+    if (w->wrong < 0 && memcmp(w->before, w->arena, s->arena_bytes) != 0)
+        w->wrong = step;
+    for (int i = 0; i < s->block_count; i++)
+        if (s->block[i].last == step && s->block[i].bytes && (i >= g->tensor_count || !g->tensor[i].kept))
+            memset(w->arena + s->block[i].offset, POISON, s->block[i].bytes);
+    memcpy(w->before, w->arena, s->arena_bytes);
+    w->ran++;
+}
+
+static void start_watch(struct watch *w, rfa_session *session)
+{
+    size_t bytes;
+    *w = (struct watch){.session = session, .arena = shim_largest(&bytes) + CALL_BYTES, .wrong = -1};
+    assert_true(bytes > session->arena_bytes);
+    w->before = malloc(session->arena_bytes);
+    assert_non_null(w->before);
+    memset(w->arena, POISON, session->arena_bytes); /* an arena that nobody has written yet */
+    memcpy(w->before, w->arena, session->arena_bytes);
+    session->observe = after_step;
+    session->observe_user = w;
+}
+
+/* Random pixels and words, a frame pushed on top, the answer; the same for the same model. */
+static void feed(struct answer *a, rfa_session *session, const struct rfa_model_info *info)
+{
+    static const int32_t ids[] = {5, 9, 2, 7, 30, 11};
+    static uint8_t rgb[3 * 48 * 40];
+    size_t frame = (size_t)3 * info->image_size * info->image_size,
+           key = (size_t)3 * info->key_height * info->key_width, count = frame * info->frames + key;
+    float *pixels = malloc(count * sizeof *pixels);
+    uint64_t state = 1;
+    assert_non_null(pixels);
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = (float)(int32_t)case_random(&state) * 0x1p-30f;
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)case_random(&state);
+    const struct rfa_image image = {rgb, 48, 40, 3 * 48};
+    assert_int_equal(rfa_encode_frame_pixels(session, 0, pixels, info->frames), RFA_OK);
+    assert_int_equal(rfa_encode_scene_pixels(session, pixels + frame * info->frames), RFA_OK);
+    assert_int_equal(rfa_push_frame(session, &image), RFA_OK);
+    assert_int_equal(rfa_encode_ids(session, ids, 6, ids, 4), RFA_OK);
+    assert_int_equal(case_answer(a, session), RFA_OK);
+    free(pixels);
+}
+
+static void open_on(rfa_session **session, const rfa_model *model, enum rfa_device device, bool step_times)
+{
+    struct rfa_options options;
+    rfa_options_default(&options);
+    options.device = device;
+    options.step_times = step_times;
+    assert_int_equal(rfa_session_create(session, model, &options), RFA_OK);
+}
+
+static void one_model(const char *path)
+{
+    rfa_model *model;
+    rfa_session *cpu, *steps, *stages;
+    struct rfa_model_info info;
+    struct answer on_cpu, by_steps, by_stages;
+    struct watch w;
+    assert_int_equal(rfa_model_open(&model, path, NULL), RFA_OK);
+    rfa_model_get_info(&info, model);
+    open_on(&cpu, model, RFA_DEVICE_CPU, false);
+    feed(&on_cpu, cpu, &info);
+    open_on(&steps, model, RFA_DEVICE_CUDA, true);
+    start_watch(&w, steps);
+    size_t allocations = shim_count().allocations;
+    feed(&by_steps, steps, &info);
+    assert_int_equal(w.wrong, -1);
+    assert_true(w.ran > steps->model->graph.step_count);
+    rfa_session_end(&steps);
+    free(w.before);
+    assert_int_equal(shim_count().graph_launches, 0);
+    assert_int_equal(shim_count().allocations, allocations);
+    open_on(&stages, model, RFA_DEVICE_CUDA, false);
+    feed(&by_stages, stages, &info);
+    assert_true(shim_count().graph_launches > 0);
+    shim_forget();
+    assert_memory_equal(&on_cpu, &by_steps, sizeof on_cpu);
+    assert_memory_equal(&on_cpu, &by_stages, sizeof on_cpu);
+    rfa_session_end(&stages);
+    rfa_session_end(&cpu);
+    rfa_model_close(&model);
+}
+
+static void float_model(void **state)
+{
+    (void)state;
+    one_model("data/nano2.gguf");
+}
+
+static void first_model(void **state)
+{
+    (void)state;
+    one_model("data/first4.gguf");
+}
+
+static void int8_model(void **state)
+{
+    (void)state;
+    one_model("../models/tiny/refatom-tiny.gguf");
+}
+
+/* ------------------------------------------------------------------ failures */
+
+static char message[1024];
+
+static void keep(void *user, enum rfa_status status, const char *text)
+{
+    (void)user, (void)status;
+    snprintf(message, sizeof message, "%s", text);
+}
+
+static void refused(const char *word)
+{
+    rfa_model *model;
+    rfa_session *session;
+    struct rfa_options options;
+    size_t bytes;
+    rfa_options_default(&options);
+    options.device = RFA_DEVICE_CUDA;
+    options.log.write = keep;
+    assert_int_equal(rfa_model_open(&model, "data/nano2.gguf", NULL), RFA_OK);
+    assert_int_equal(rfa_session_create(&session, model, &options), RFA_ERR_DEVICE);
+    assert_null(session);
+    assert_non_null(strstr(message, word));
+    assert_non_null(strstr(message, "device cuda"));
+    assert_null(shim_largest(&bytes)); /* nothing is kept */
+    rfa_model_close(&model);
+}
+
+static void no_device(void **state)
+{
+    (void)state;
+    shim_no_device(1);
+    refused("no device answers");
+    shim_no_device(0);
+}
+
+static void no_memory(void **state)
+{
+    (void)state;
+    shim_memory_limit(100000);
+    refused("bytes of memory on emulated device: out of memory");
+    shim_memory_limit(SIZE_MAX);
+}
+
+static void cpu_options(void **state)
+{
+    (void)state;
+    rfa_model *model;
+    struct rfa_options options;
+    size_t bytes;
+    assert_int_equal(rfa_model_open(&model, "data/nano2.gguf", NULL), RFA_OK);
+    rfa_options_default(&options);
+    options.device = RFA_DEVICE_CUDA;
+    options.low_memory = true;
+    assert_int_equal(rfa_session_bytes(&bytes, model, &options), RFA_ERR_ARG);
+    rfa_model_close(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(float_model), cmocka_unit_test(first_model), cmocka_unit_test(int8_model),
+        cmocka_unit_test(no_device),   cmocka_unit_test(no_memory),   cmocka_unit_test(cpu_options),
+    };
+    return cmocka_run_group_tests_name("cuda_steps", tests, NULL, NULL);
+}
