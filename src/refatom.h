@@ -95,7 +95,8 @@ struct rfa_trace {
 };
 
 /* Plain data; start from rfa_options_default(). The same options must be given to rfa_session_bytes and
- * rfa_session_init. */
+ * rfa_session_init. How idle threads of the team wait is up to the OpenMP runtime and its environment, read before
+ * main; GNU's waits well with OMP_WAIT_POLICY=passive and GOMP_SPINCOUNT=1000, which the program sets for itself. */
 struct rfa_options {
     size_t sizeof_options; /* sizeof(struct rfa_options): set by rfa_options_default, checked by every call */
     int threads;           /* team size, 1 ... 256; default 1 */
