@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cores.h"
+
 static void write_message(void *user, enum rfa_status status, const char *message)
 {
     (void)user;
@@ -97,23 +99,28 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     return true;
 }
 
-/* Threads to take when none are asked for. */
-static long processors(void)
+/* The processors to work on, and the threads for them; 0 after a message. */
+static int place_threads(const char *affinity)
 {
-    if (!RFA_WITH_OPENMP)
-        return 1;
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 256 ? 256 : n;
+    struct rfa_cores cores;
+    rfa_cores_allowed(&cores);
+    rfa_cores_read_speeds(&cores, "");
+    if (!rfa_cores_choose(&cores, affinity) || !rfa_cores_bind(&cores))
+        return 0;
+    return RFA_WITH_OPENMP ? rfa_cores_used(&cores) : 1;
 }
 
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given)
 {
-    long threads = processors(), group = 2;
+    long threads = place_threads(given->affinity), group = 2;
+    if (threads == 0)
+        return false;
     rfa_options_default(options);
     options->log = rfa_cli_log;
     options->blas = given->blas;
     options->low_memory = given->low_memory;
-    if (given->threads && !rfa_cli_number(&threads, "--threads", given->threads, 1, 256))
+    if (given->threads && strcmp(given->threads, "auto") != 0 &&
+        !rfa_cli_number(&threads, "--threads", given->threads, 1, 256))
         return false;
     if (given->group && !rfa_cli_number(&group, "--group", given->group, 1, 64))
         return false;

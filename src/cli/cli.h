@@ -34,6 +34,7 @@ int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, i
 /* Options of commands with a session. Strings as given, NULL if absent. */
 struct rfa_cli_session {
     const char *threads, *cpu, *group, *device; /* --threads N, --cpu TIER, --group N, --device NAME */
+    const char *affinity;                       /* --affinity big|all|LIST */
     bool blas, low_memory, prefetch, lock;      /* --blas, --low-memory, --prefetch, --lock */
     bool fallback;                              /* --fallback */
 };
@@ -41,14 +42,15 @@ struct rfa_cli_session {
 /* Their rows in a command's list of options. */
 #define RFA_CLI_SESSION_OPTIONS(given)                                                                                 \
     {"--threads", &(given)->threads, NULL}, {"--cpu", &(given)->cpu, NULL}, {"--group", &(given)->group, NULL},        \
-        {"--device", &(given)->device, NULL}, {"--fallback", NULL, &(given)->fallback},                                \
-        {"--blas", NULL, &(given)->blas}, {"--low-memory", NULL, &(given)->low_memory},                                \
-        {"--prefetch", NULL, &(given)->prefetch},                                                                      \
+        {"--affinity", &(given)->affinity, NULL}, {"--device", &(given)->device, NULL},                                \
+        {"--fallback", NULL, &(given)->fallback}, {"--blas", NULL, &(given)->blas},                                    \
+        {"--low-memory", NULL, &(given)->low_memory}, {"--prefetch", NULL, &(given)->prefetch},                        \
     {                                                                                                                  \
         "--lock", NULL, &(given)->lock                                                                                 \
     }
 
-/* Fills *options from the strings; false after a message. Threads default to the processors this process may use. */
+/* Fills *options from the strings, and keeps this thread and those it starts on the processors of --affinity; false
+ * after a message. As many threads as these processors, unless --threads says otherwise. */
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given);
 
 /* rfa_model_open, then --prefetch and --lock. */

@@ -20,7 +20,7 @@ static const char help[] =
     "  --seconds S     time for each row, default 0.2; of a model for its clips, default 8\n"
     "  --answers N     default 100\n"
     "  --steps         one line a step of the model as well\n"
-    "  --threads N     default: all processors\n"
+    "  --threads N     default auto: one for each processor of --affinity (big, all or a list, as in refatom run)\n"
     "  --cpu TIER      use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
     "  --group N       frames that pass through the vision encoder together, default 2\n"
     "  --json          one JSON object a line\n";
@@ -31,9 +31,9 @@ static int run(int argc, char **argv)
     struct rfa_cli_session session = {.threads = NULL};
     struct rfa_bench_options options = {.answers = 100, .out = stdout};
     const struct rfa_cli_option table[] = {
-        {"--filter", &filter, NULL},           {"--seconds", &seconds, NULL},     {"--answers", &answers, NULL},
-        {"--threads", &session.threads, NULL}, {"--cpu", &session.cpu, NULL},     {"--group", &session.group, NULL},
-        {"--json", NULL, &options.json},       {"--steps", NULL, &options.steps},
+        {"--filter", &filter, NULL},           {"--seconds", &seconds, NULL},   {"--answers", &answers, NULL},
+        {"--threads", &session.threads, NULL}, {"--cpu", &session.cpu, NULL},   {"--affinity", &session.affinity, NULL},
+        {"--group", &session.group, NULL},     {"--json", NULL, &options.json}, {"--steps", NULL, &options.steps},
     };
     int count = rfa_cli_parse(argc, argv, table, sizeof table / sizeof table[0], positional, 2);
     bool kernels = count == 1 && strcmp(positional[0], "kernels") == 0,

@@ -82,7 +82,7 @@ static const char help[] =
     "                      default: the sampling that the model file asks for\n"
     "  --retry             try again what had no answer in RESULTS\n"
     "  --json              print the scores as one JSON object\n"
-    "  --threads N  --cpu TIER  --group N  --device NAME  --fallback  --prefetch  --lock  --low-memory  --blas   as "
+    "  --threads N  --affinity CORES  --cpu TIER  --group N  --device NAME  --fallback  --prefetch  --lock  --low-memory  --blas   as "
     "in\n"
     "  'refatom run'\n\n"
     "Exit status: 0 done, even if some clips could not be read; 1 the work failed or nothing could be answered; 2 "

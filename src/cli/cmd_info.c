@@ -1,5 +1,6 @@
 /* refatom info: what a model file is; --cpu: what this machine offers. */
 #include "cli.h"
+#include "cores.h"
 #include "cpu_report.h"
 
 static const char help[] =
@@ -18,6 +19,11 @@ static int print_cpu(const char *cap)
         return EXIT_USAGE;
     }
     rfa_cpu_report(mask);
+    struct rfa_cores cores;
+    rfa_cores_allowed(&cores);
+    rfa_cores_read_speeds(&cores, "");
+    if (rfa_cores_choose(&cores, NULL))
+        rfa_cores_print(stdout, &cores);
     return EXIT_DONE;
 }
 

@@ -1,0 +1,171 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "cores.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __linux__
+#include <sched.h>
+#else
+#include <unistd.h>
+#endif
+
+/* Shares of the fastest core, in percent, from which a core counts as big. A Cortex-A55 beside A76 has 40 % of the
+ * capacity, and 75 % of the frequency; the middle cores of phones have 70 to 90 % of the capacity. */
+enum { BIG_CAPACITY = 60, BIG_FREQUENCY = 80 };
+
+/* ------------------------------------------------------------------ what there is */
+
+void rfa_cores_allowed(struct rfa_cores *c)
+{
+    *c = (struct rfa_cores){.count = 0};
+#ifdef __linux__
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        for (int i = 0; i < CPU_SETSIZE && c->count < RFA_MAX_CORES; i++)
+            if (CPU_ISSET(i, &set))
+                c->cpu[c->count++] = i;
+#else
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    for (int i = 0; i < n && i < RFA_MAX_CORES; i++)
+        c->cpu[c->count++] = i;
+#endif
+    c->count = c->count ? c->count : 1;
+    for (int i = 0; i < c->count; i++)
+        c->used[i] = true;
+}
+
+static uint32_t read_number(const char *root, int cpu, const char *name)
+{
+    char path[512];
+    unsigned long value = 0;
+    snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/%s", root, cpu, name);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%lu", &value) != 1 || value > UINT32_MAX)
+        value = 0;
+    fclose(file);
+    return (uint32_t)value;
+}
+
+static bool read_speeds(struct rfa_cores *c, const char *root, const char *name)
+{
+    bool found = true;
+    for (int i = 0; i < c->count; i++) {
+        c->speed[i] = read_number(root, c->cpu[i], name);
+        found = found && c->speed[i] > 0;
+    }
+    return found;
+}
+
+void rfa_cores_read_speeds(struct rfa_cores *c, const char *root)
+{
+    c->capacity = read_speeds(c, root, "cpu_capacity");
+    if (!c->capacity)
+        read_speeds(c, root, "cpufreq/cpuinfo_max_freq");
+}
+
+/* ------------------------------------------------------------------ which are used */
+
+static void choose_big(struct rfa_cores *c)
+{
+    uint64_t fastest = 0, percent = c->capacity ? BIG_CAPACITY : BIG_FREQUENCY;
+    for (int i = 0; i < c->count; i++)
+        fastest = c->speed[i] > fastest ? c->speed[i] : fastest;
+    for (int i = 0; i < c->count; i++)
+        c->used[i] = c->speed[i] == 0 || c->speed[i] * UINT64_C(100) >= fastest * percent;
+}
+
+/* Whether `cpu` is in a list of numbers and ranges; *valid says whether it is such a list. */
+static bool in_list(const char *list, int cpu, bool *valid)
+{
+    bool found = false;
+    *valid = true;
+    for (const char *at = list;; at++) {
+        char *end;
+        long first = strtol(at, &end, 10), last = first;
+        *valid = *valid && end > at && first >= 0;
+        if (*end == '-') {
+            at = end + 1;
+            last = strtol(at, &end, 10);
+            *valid = *valid && end > at && last >= first;
+        }
+        found = found || (first <= cpu && cpu <= last);
+        if (*end != ',') {
+            *valid = *valid && *end == 0;
+            return found;
+        }
+        at = end;
+    }
+}
+
+int rfa_cores_used(const struct rfa_cores *c)
+{
+    int used = 0;
+    for (int i = 0; i < c->count; i++)
+        used += c->used[i];
+    return used;
+}
+
+bool rfa_cores_choose(struct rfa_cores *c, const char *affinity)
+{
+    bool valid = true;
+    if (!affinity || strcmp(affinity, "big") == 0) {
+        choose_big(c);
+    } else {
+        bool all = strcmp(affinity, "all") == 0;
+        for (int i = 0; i < c->count; i++)
+            c->used[i] = all || in_list(affinity, c->cpu[i], &valid);
+    }
+    if (!valid)
+        fprintf(stderr, "refatom: --affinity: '%s' is none of big, all, or a list such as 0-3,6\n", affinity);
+    else if (rfa_cores_used(c) == 0)
+        fprintf(stderr,
+                "refatom: --affinity: this process may use none of the processors '%s'; see 'refatom info --cpu'\n",
+                affinity);
+    return valid && rfa_cores_used(c) > 0;
+}
+
+bool rfa_cores_bind(const struct rfa_cores *c)
+{
+    if (rfa_cores_used(c) == c->count)
+        return true;
+#ifdef __linux__
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < c->count; i++)
+        if (c->used[i])
+            CPU_SET(c->cpu[i], &set);
+    if (sched_setaffinity(0, sizeof set, &set) == 0)
+        return true;
+#endif
+    fputs("refatom: --affinity: the system does not place threads; leave it off\n", stderr);
+    return false;
+}
+
+/* ------------------------------------------------------------------ */
+
+static bool alike(const struct rfa_cores *c, int i, int j)
+{
+    return c->speed[i] == c->speed[j] && c->used[i] == c->used[j] && c->cpu[j] - c->cpu[i] == j - i;
+}
+
+void rfa_cores_print(FILE *out, const struct rfa_cores *c)
+{
+    fputs("cores     ", out);
+    for (int i = 0, last; i < c->count; i = last + 1) {
+        for (last = i; last + 1 < c->count && alike(c, i, last + 1);)
+            last++;
+        fprintf(out, "%s%d", i ? "; " : "", c->cpu[i]);
+        if (last > i)
+            fprintf(out, "-%d", c->cpu[last]);
+        if (c->speed[i] && c->capacity)
+            fprintf(out, " capacity %u", c->speed[i]);
+        else if (c->speed[i])
+            fprintf(out, " %.2f GHz", c->speed[i] * 1e-6);
+        fputs(c->used[i] ? ", used" : ", not used by default", out);
+    }
+    fputc('\n', out);
+}
