@@ -13,5 +13,5 @@ ask() {
     echo "picture  $2"
 }
 echo "refatom on $clip: three people, and each caption means one of them"
-ask "the person with the red t-shirt" out/demo-red.jpg
+ask "the person on the far left" out/demo-left.jpg
 ask "the person in the white jacket" out/demo-white.jpg

@@ -36,8 +36,8 @@ train head --steps 1200 --batch 24
 cp "$work/head.safetensors" "$work/refatom-tiny.safetensors"
 
 # The controls: the same head training on the same visual tokens, with one constant caption, or with videos of other clips.
-train head --name caption-blind --blind captions --steps 500 --batch 24 & control=$!
-train head --name video-blind --blind video --steps 500 --batch 24
+train head --name caption-blind --blind captions --steps 1200 --batch 24 & control=$!
+train head --name video-blind --blind video --steps 1200 --batch 24
 wait "$control"
 
 evaluate() { name=$1; shift; "$python" -W ignore "$here/evaluate.py" "$work/$name.pt" --data "$data" "$@"; }
@@ -57,6 +57,7 @@ if [ -x "$refatom" ]; then
         "$refatom" eval "$work/$name.gguf" --annotations "$work/clips/annotations.jsonl" --videos "$work/clips" -o "$work/$name.jsonl"
     done
     "$python" "$here/right_person.py" "$work/clips/annotations.jsonl" "$work/refatom-tiny-float.jsonl" "$work/refatom-tiny.jsonl"
+    "$python" "$here/agreement.py" "$refatom" "$work/refatom-tiny-float.gguf" "$work/refatom-tiny.gguf" "$work/clips/annotations.jsonl" "$work/clips"
 else
     echo "make.sh: no program at $refatom, so no int8 file; build it or name it in REFATOM, then: refatom quantize" >&2
 fi

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 
 _SCALARS = {4: "<I", 6: "<f", 7: "<?"}
-_TYPES = {0: np.float32, 1: np.float16}
+_TYPES = {0: np.float32, 1: np.float16, 26: np.int32}
 
 
 class _Cursor:
