@@ -1,18 +1,17 @@
 #!/bin/sh
-# Builds for another machine and packs it:  cross.sh TARGET [deb | test]
+# Builds for another machine and packs it:  cross.sh TARGET [deb]
 #   aarch64  arm          64- and 32-bit Arm, with FFmpeg, libjpeg-turbo and OpenBLAS from Debian's packages for that architecture
 #   riscv64               without them: Debian 12 has none for it
 #   x86_64  x86_64-clang  with everything
 #   aarch64-static  arm-static  riscv64-static  x86_64-static
 #                         one file that runs on any Linux: glibc and libjpeg-turbo inside, no FFmpeg, no OpenBLAS
 #   x86_64-musl           the same with musl, without libjpeg-turbo and OpenMP
-# Leaves build-TARGET/ and dist/refatom-VERSION-TARGET.tar.gz; with deb, build-TARGET-deb/ and Debian packages in dist/;
-# with test no package, but the micro model in int8 under emulation, every tensor compared with that of the native program in build/.
+# Leaves build-TARGET/ and dist/refatom-VERSION-TARGET.tar.gz; with deb, build-TARGET-deb/ and Debian packages in dist/.
 # Installs what it needs on Debian and Ubuntu: compilers, and libraries of the other architecture beside this one's (dpkg --add-architecture).
 # Where those cannot be had it says so and builds without them.
 set -eu
 cd "$(dirname "$0")/.."
-target=${1:?cross.sh TARGET [deb | test]} format=${2:-tar}
+target=${1:?cross.sh TARGET [deb]} format=${2:-tar}
 jobs=${JOBS:-$(nproc)}
 export DEBIAN_FRONTEND=noninteractive
 
@@ -112,27 +111,6 @@ echo "cross: $build/refatom; librefatom.a has $text bytes of text"
 if [ "$arch" = arm64 ] && [ "$text" -gt 409600 ]; then
     echo "cross: that is more than 409600, the budget of librefatom.a on aarch64" >&2
     exit 1
-fi
-
-# ---------------------------------------------------------------- test
-
-if [ "$format" = test ]; then
-    case $target in
-    aarch64*) emulator=qemu-aarch64 cpus="cortex-a53 cortex-a72 cortex-a76 max" ;;
-    arm*) emulator=qemu-arm cpus="cortex-a15 max" ;;
-    riscv64*) emulator=qemu-riscv64 cpus="rv64" ;;
-    x86_64*) emulator=qemu-x86_64 cpus="Nehalem" ;;
-    esac
-    install qemu-user
-    build/refatom quantize tests/data/micro1.gguf "$work/model.gguf" >/dev/null
-    build/refatom run "$work/model.gguf" --inputs tests/data/micro1.case.gguf --trace "$work/native.gguf" >/dev/null
-    for cpu in $cpus; do
-        OMP_WAIT_POLICY=passive $emulator -cpu "$cpu" -L "/usr/$triple" "$build/refatom" run "$work/model.gguf" \
-            --inputs tests/data/micro1.case.gguf --trace "$work/$cpu.gguf" --threads 2 | grep '^time' | sed "s/^/$target $cpu: /"
-        cmp "$work/native.gguf" "$work/$cpu.gguf"
-    done
-    echo "cross: $target gives the native bits on $cpus"
-    exit 0
 fi
 
 # ---------------------------------------------------------------- pack
