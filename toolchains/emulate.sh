@@ -68,8 +68,9 @@ build() {
 on() {
     cpu=$1 tier=$2 folder=$3
     shift 3
-    [ -z "${EMULATE_CPUS:-}" ] || case " $EMULATE_CPUS " in *" $cpu "*) ;; *) return 0 ;; esac
     emulator="$* -cpu $cpu"
+    cpu=${cpu%%-noTSX*}
+    [ -z "${EMULATE_CPUS:-}" ] || case " $EMULATE_CPUS " in *" $cpu "*) ;; *) return 0 ;; esac
     started=$(date +%s)
     chosen=$($emulator "$folder/refatom" info --cpu | sed -n 's/^tier *//p')
     [ "$chosen" = "$tier" ] || { echo "emulate: $cpu runs '$chosen', not '$tier'" >&2; exit 1; }
@@ -112,7 +113,11 @@ for target in "$@"; do
         install qemu-user
         [ "$(uname -m)" = x86_64 ] || { echo "emulate: x86_64 wants a build for x86_64" >&2; exit 1; }
         on Nehalem c "${BUILD:-build}" qemu-x86_64
-        on Haswell avx2 "${BUILD:-build}" qemu-x86_64
+        # QEMU 7.2 reads what VPMASKMOV masks out and so runs into guard pages: no tests of kernels here, which run on real AVX2 everywhere.
+        all=$tests
+        tests="kernel_rows poly quant gguf text plan model"
+        on Haswell-noTSX,pcid=off,x2apic=off,tsc-deadline=off,invpcid=off avx2 "${BUILD:-build}" qemu-x86_64
+        tests=$all
         ;;
     *) echo "emulate: no target '$target'; there are aarch64 arm riscv64 x86_64" >&2 && exit 2 ;;
     esac
