@@ -46,6 +46,7 @@ install() {
 
 compilers() {
     tools="cmake make pkg-config gcc libc6-dev"
+    [ "$format" != deb ] || tools="$tools dpkg-dev file"
     [ "$arch" = "$native" ] || tools="$tools gcc-$(echo $triple | tr _ -) libc6-dev-$arch-cross"
     case $target in
     *-clang) tools="$tools clang libomp-dev" ;;
