@@ -13,7 +13,6 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?cross.sh TARGET [deb]} format=${2:-tar}
 jobs=${JOBS:-$(nproc)}
-export DEBIAN_FRONTEND=noninteractive
 
 case $target in
 aarch64 | aarch64-static) triple=aarch64-linux-gnu arch=arm64 ;;
@@ -31,18 +30,7 @@ trap 'rm -rf "$work"' EXIT
 
 # ---------------------------------------------------------------- packages
 
-# install PACKAGE...: those that are missing; false, with apt's words on stderr, where that fails
-install() {
-    missing=""
-    for package in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    echo "cross: installing$missing"
-    [ -e "$work/updated" ] || $root apt-get -o DPkg::Lock::Timeout=300 update -qq >"$work/updated" 2>&1 || true
-    # shellcheck disable=SC2086
-    $root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing >"$work/apt" 2>&1 || { tail -n 5 "$work/apt" >&2; return 1; }
-}
+. toolchains/apt.sh
 
 compilers() {
     tools="cmake make pkg-config gcc libc6-dev"
@@ -53,7 +41,7 @@ compilers() {
     *-musl) tools="$tools musl-tools" ;;
     esac
     # shellcheck disable=SC2086
-    install $tools
+    apt_install $tools
 }
 
 # libraries PACKAGE...: of the target's architecture. Ubuntu keeps those of others on a server that its owner must add first.
@@ -62,14 +50,13 @@ libraries() {
         [ "$arch" != riscv64 ] && grep -qx 'ID=debian' /etc/os-release || return 1
         echo "cross: adding the architecture $arch (dpkg --remove-architecture $arch undoes it)"
         $root dpkg --add-architecture "$arch"
-        rm -f "$work/updated"
     fi
     all="libc6-dev:$arch"
     for package in "$@"; do
         all="$all $package:$arch"
     done
     # shellcheck disable=SC2086
-    install $all
+    apt_install $all
 }
 
 # ---------------------------------------------------------------- build

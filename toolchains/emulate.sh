@@ -14,17 +14,7 @@ begin=$(date +%s)
 # With a policy given, the program does not start itself again, which would leave the emulator.
 export OMP_WAIT_POLICY=passive
 
-install() {
-    missing=""
-    for package in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    echo "emulate: installing$missing"
-    $root apt-get -o DPkg::Lock::Timeout=300 update -qq
-    # shellcheck disable=SC2086
-    $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing >/dev/null
-}
+. toolchains/apt.sh
 
 # cmocka ARCH FOLDER: Debian's library for that architecture, unpacked into FOLDER; false where there is none
 cmocka() {
@@ -43,7 +33,7 @@ tests="kernel_rows poly quant gguf text plan model pack_s8 $(sed -n 's/^KERNEL(\
 
 # build TARGET TRIPLE ARCH
 build() {
-    install cmake make pkg-config "gcc-$(echo "$2" | tr _ -)" "libc6-dev-$3-cross" qemu-user
+    apt_install cmake make pkg-config "gcc-$(echo "$2" | tr _ -)" "libc6-dev-$3-cross" qemu-user
     with_tests=OFF
     if cmocka "$3" "$PWD/build-emulate-$1/cmocka"; then
         with_tests=ON
@@ -110,7 +100,7 @@ for target in "$@"; do
         on rv64 c build-emulate-riscv64 qemu-riscv64 -L /usr/riscv64-linux-gnu
         ;;
     x86_64)
-        install qemu-user
+        apt_install qemu-user
         [ "$(uname -m)" = x86_64 ] || { echo "emulate: x86_64 wants a build for x86_64" >&2; exit 1; }
         on Nehalem c "${BUILD:-build}" qemu-x86_64
         # QEMU 7.2 reads what VPMASKMOV masks out and so runs into guard pages: no tests of kernels here, which run on real AVX2 everywhere.

@@ -6,16 +6,8 @@ cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- x86_64 aarch64
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-root=""
-[ "$(id -u)" -eq 0 ] || root=sudo
-for tool in lintian:lintian dpkg-shlibdeps:dpkg-dev file:file c++:g++ qemu-aarch64:qemu-user; do
-    command -v "${tool%:*}" >/dev/null || missing="${missing:-} ${tool#*:}"
-done
-if [ -n "${missing:-}" ]; then
-    $root apt-get -o DPkg::Lock::Timeout=300 update -qq
-    # shellcheck disable=SC2086
-    $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing >/dev/null
-fi
+. toolchains/apt.sh
+apt_install lintian dpkg-dev file g++ qemu-user
 
 for target in "$@"; do
     case $target in

@@ -8,15 +8,10 @@ compiler=${1:-aarch64-linux-gnu-gcc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-install() {
-    run=""
-    [ "$(id -u)" -eq 0 ] || run=sudo
-    $run apt-get update -qq
-    $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
-command -v "$compiler" >/dev/null || install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+. toolchains/apt.sh
+command -v "$compiler" >/dev/null || apt_install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 mca=$(command -v llvm-mca-19 llvm-mca-20 llvm-mca-18 | head -n 1 || true)
-[ -n "$mca" ] || { install llvm-19; mca=llvm-mca-19; }
+[ -n "$mca" ] || { apt_install llvm-19; mca=llvm-mca-19; }
 
 # assemble KERNEL FLAGS PATTERN: the hot loop into $work/KERNEL.loop
 assemble() {

@@ -1,0 +1,37 @@
+# Packages of Debian and Ubuntu, for the scripts that need some; sourced, not run.
+
+# apt_has PACKAGE[:ARCH]: installed for that architecture, by default this machine's? The same package may be there for others beside it.
+apt_has() {
+    case $1 in
+    *:*) apt_arch=${1#*:} ;;
+    *) apt_arch=$(dpkg --print-architecture) ;;
+    esac
+    dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "${1%:*}" 2>/dev/null | grep -qxE "($apt_arch|all) installed"
+}
+
+# apt_install PACKAGE[:ARCH]...: those that are missing; false, with apt's words on stderr, where that fails
+apt_install() {
+    apt_missing=""
+    for apt_package in "$@"; do
+        apt_has "$apt_package" || apt_missing="$apt_missing $apt_package"
+    done
+    [ -n "$apt_missing" ] || return 0
+    apt_root=""
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || { echo "$(basename "$0"): needs$apt_missing: run as root, or install sudo" >&2; return 1; }
+        apt_root=sudo
+    fi
+    echo "$(basename "$0"): installing$apt_missing"
+    apt_log=$(mktemp)
+    # One index that cannot be fetched, of another architecture perhaps, need not be in the way: the installation tells.
+    $apt_root apt-get -o DPkg::Lock::Timeout=300 update -qq >"$apt_log" 2>&1 || true
+    # shellcheck disable=SC2086
+    if $apt_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $apt_missing \
+        >>"$apt_log" 2>&1; then
+        rm -f "$apt_log"
+        return 0
+    fi
+    tail -n 8 "$apt_log" >&2
+    rm -f "$apt_log"
+    return 1
+}
