@@ -24,6 +24,9 @@ compare() {
         "$refatom" run "$model" --inputs "$case" --threads 1 --trace "$work/cuda.gguf" --device cuda "$@" >/dev/null ||
         { echo "FAILED: $model $*" >&2; failed=1; return; }
     cmp "$work/cpu.gguf" "$work/cuda.gguf" >&2 || { echo "FAILED: $model $*: another trace" >&2; failed=1; }
+    # Every step's result.
+    "$refatom" compare "$model" --inputs "$case" --threads 1 --devices cpu,cuda $(echo "$*" | grep -o -e '--group [0-9]*') >"$work/steps" ||
+        { echo "FAILED: $model $*: another step" >&2; tail -n 30 "$work/steps" >&2; failed=1; }
     # Whole stages as graphs, without a trace, end at the same answer.
     "$refatom" run "$model" --inputs "$case" --threads 1 --json "$@" | sed 's/, "seconds".*//' >"$work/cpu.json"
     "$refatom" run "$model" --inputs "$case" --threads 1 --json --device cuda "$@" | sed 's/, "seconds".*//' >"$work/cuda.json"

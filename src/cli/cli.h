@@ -16,7 +16,7 @@ struct rfa_command {
 };
 
 extern const struct rfa_command rfa_cmd_eval, rfa_cmd_live, rfa_cmd_score;
-extern const struct rfa_command rfa_cmd_run, rfa_cmd_info, rfa_cmd_plan, rfa_cmd_synth, rfa_cmd_verify,
+extern const struct rfa_command rfa_cmd_run, rfa_cmd_compare, rfa_cmd_info, rfa_cmd_plan, rfa_cmd_synth, rfa_cmd_verify,
     rfa_cmd_quantize, rfa_cmd_bench;
 
 /* One option of a subcommand: "--name VALUE", "--name=VALUE", or a flag without value. */

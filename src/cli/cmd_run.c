@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "draw_answer.h"
-#include "case.h"
 #include "cli.h"
+#include "source.h"
 #include "trace.h"
 
 enum { TOP = 5 };
@@ -15,9 +15,9 @@ enum { TOP = 5 };
 static const double WINDOW = 3.0; /* seconds around --at: the dataset's */
 
 struct job {
-    const char *model_path, *video, *caption, *inputs, *at, *annotate, *trace_path, *repeat;
+    const char *model_path, *annotate, *trace_path;
     bool json;
-    double at_seconds;
+    struct rfa_cli_source source;
     struct rfa_cli_session session;
 };
 
@@ -27,7 +27,6 @@ struct run {
     rfa_session *session;
     struct rfa_model_info info;
     struct rfa_options options;
-    struct rfa_clip *clip;
     struct rfa_trace_file *trace;
     struct rfa_result result;
     double started, encoded;
@@ -46,7 +45,8 @@ static const char help[] =
     "  --annotate OUT     write the key frame with the answer drawn in, OUT.jpg, or the video, OUT.mp4\n"
     "  --trace OUT.gguf   write the inputs and every intermediate tensor\n"
     "  --threads N        default auto: one for each processor of --affinity\n"
-    "  --affinity CORES   processors to work on: big (default: the fast ones where they differ), all, or a list, 0-3,6\n"
+    "  --affinity CORES   processors to work on: big (default: the fast ones where they differ), all, or a list, "
+    "0-3,6\n"
     "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default "
     "auto\n"
     "  --group N          frames that pass through the vision encoder together, default 2: more is faster and larger\n"
@@ -58,31 +58,18 @@ static const char help[] =
 static int parse(struct job *job, int argc, char **argv)
 {
     const struct rfa_cli_option options[] = {
-        {"--video", &job->video, NULL},
-        {"--caption", &job->caption, NULL},
-        {"--at", &job->at, NULL},
-        {"--inputs", &job->inputs, NULL},
-        {"--json", NULL, &job->json},
-        {"--annotate", &job->annotate, NULL},
-        {"--trace", &job->trace_path, NULL},
+        {"--json", NULL, &job->json},           {"--annotate", &job->annotate, NULL},
+        {"--trace", &job->trace_path, NULL},    RFA_CLI_SOURCE_OPTIONS(&job->source),
         RFA_CLI_SESSION_OPTIONS(&job->session),
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
         return EXIT_USAGE;
-    bool from_video = job->video && job->caption && !job->inputs,
-         from_case = job->inputs && !job->video && !job->caption;
-    if (!job->model_path || (!from_video && !from_case)) {
-        fputs("refatom: run wants MODEL and either --video and --caption, or --inputs; see 'refatom run --help'\n",
-              stderr);
+    if (!job->model_path)
+        job->source = (struct rfa_cli_source){.video = NULL}; /* the same message */
+    if (!rfa_cli_source_check(&job->source, "run"))
         return EXIT_USAGE;
-    }
-    if (job->annotate && !from_video) {
+    if (job->annotate && !job->source.video) {
         fputs("refatom: --annotate needs --video: prepared inputs have no picture\n", stderr);
-        return EXIT_USAGE;
-    }
-    job->at_seconds = NAN;
-    if (job->at && (!rfa_cli_real(&job->at_seconds, "--at", job->at) || job->at_seconds < 0)) {
-        fputs("refatom: --at takes seconds from the beginning of the video\n", stderr);
         return EXIT_USAGE;
     }
     return EXIT_DONE;
@@ -90,44 +77,8 @@ static int parse(struct job *job, int argc, char **argv)
 
 /* ------------------------------------------------------------------ work */
 
-static void progress(const char *what)
-{
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K%s", what);
-}
-
-static enum rfa_status read_clip(struct run *r)
-{
-    struct rfa_clip_request request = {.frames = (int)r->info.frames,
-                                       .sampling = (enum rfa_sampling)r->info.sampling,
-                                       .at_seconds = r->job.at_seconds};
-    progress("reading the video");
-    return rfa_media_sample(&r->clip, r->job.video, &request, &r->options.log);
-}
-
-static enum rfa_status encode_clip(struct run *r)
-{
-    char line[64];
-    for (uint32_t i = 0, n; i < r->info.frames; i += n) {
-        n = r->info.frames - i < r->options.frame_group ? r->info.frames - i : r->options.frame_group;
-        snprintf(line, sizeof line, "encoding frame %u of %u", i + 1, r->info.frames);
-        progress(line);
-        enum rfa_status status = rfa_encode_frames(r->session, i, r->clip->images + i, n);
-        if (status != RFA_OK)
-            return status;
-    }
-    progress("finding persons");
-    enum rfa_status status = rfa_encode_scene(r->session, &r->clip->key);
-    if (status != RFA_OK)
-        return status;
-    progress("reading the caption");
-    return rfa_encode_caption(r->session, r->job.caption, strlen(r->job.caption));
-}
-
 static enum rfa_status open_session(struct run *r)
 {
-    if (r->options.frame_group > r->info.frames)
-        r->options.frame_group = r->info.frames;
     if (r->job.trace_path) {
         r->trace = rfa_trace_file_new();
         if (!r->trace) {
@@ -136,12 +87,6 @@ static enum rfa_status open_session(struct run *r)
         }
         r->options.trace = rfa_trace_file_add;
         r->options.trace_user = r->trace;
-    }
-    for (int i = 0; r->clip && i < r->clip->frames; i++) {
-        const struct rfa_image *image = &r->clip->images[i];
-        int side = image->width > image->height ? image->width : image->height;
-        if (side > r->options.max_image_side)
-            r->options.max_image_side = side;
     }
     return rfa_cli_create_session(&r->session, r->model, &r->options, &r->job.session);
 }
@@ -152,16 +97,15 @@ static enum rfa_status answer(struct run *r)
     if (status != RFA_OK)
         return status;
     rfa_model_get_info(&r->info, r->model);
-    if (r->job.video && (status = read_clip(r)) != RFA_OK)
-        return status;
-    if ((status = open_session(r)) != RFA_OK)
+    status = rfa_cli_source_open(&r->job.source, r->model, &r->options);
+    if (status != RFA_OK || (status = open_session(r)) != RFA_OK)
         return status;
     r->started = rfa_cli_now();
-    status = r->job.inputs ? rfa_case_encode(r->session, r->model, r->job.inputs, &r->options.log) : encode_clip(r);
+    status = rfa_cli_source_encode(&r->job.source, r->session, r->model, &r->options);
     if (status == RFA_OK)
         status = rfa_answer(r->session, &r->result);
     r->encoded = rfa_cli_now();
-    progress("");
+    rfa_cli_progress(&r->job.source, "");
     if (status == RFA_OK && r->trace)
         status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
     return status;
@@ -186,6 +130,7 @@ static uint32_t top_actions(uint32_t top[TOP], const struct rfa_result *result)
 
 static void print_text(const struct run *r)
 {
+    const struct rfa_clip *clip = r->job.source.clip;
     const float *box = r->result.box;
     uint32_t top[TOP], count = top_actions(top, &r->result);
     for (uint32_t i = 0; i < count; i++) {
@@ -195,10 +140,10 @@ static void print_text(const struct run *r)
     }
     printf("box      %.4f %.4f %.4f %.4f   (x1 y1 x2 y2, shares of width and height)\n", (double)box[0], (double)box[1],
            (double)box[2], (double)box[3]);
-    if (r->clip)
-        printf("pixels   %.0f %.0f %.0f %.0f   in the key frame of %d x %d at %.2f s\n",
-               (double)box[0] * r->clip->width, (double)box[1] * r->clip->height, (double)box[2] * r->clip->width,
-               (double)box[3] * r->clip->height, r->clip->width, r->clip->height, r->clip->key_shown.seconds);
+    if (clip)
+        printf("pixels   %.0f %.0f %.0f %.0f   in the key frame of %d x %d at %.2f s\n", (double)box[0] * clip->width,
+               (double)box[1] * clip->height, (double)box[2] * clip->width, (double)box[3] * clip->height, clip->width,
+               clip->height, clip->key_shown.seconds);
     struct rfa_device_info device;
     rfa_session_device(&device, r->session);
     printf("time     %.3f s, %d threads, %s, %s weights\n", r->encoded - r->started, r->options.threads, device.name,
@@ -207,6 +152,7 @@ static void print_text(const struct run *r)
 
 static void print_json(const struct run *r)
 {
+    const struct rfa_clip *clip = r->job.source.clip;
     const struct rfa_result *a = &r->result;
     struct rfa_device_info device;
     rfa_session_device(&device, r->session);
@@ -223,11 +169,11 @@ static void print_json(const struct run *r)
            "\"blas\": %s",
            r->encoded - r->started, r->options.threads, rfa_cpu_tier(r->options.cpu_mask), device.device,
            r->info.weights, r->options.blas ? "true" : "false");
-    if (r->clip) {
-        printf(", \"width\": %d, \"height\": %d, \"key_frame\": %lld, \"frames\": [", r->clip->width, r->clip->height,
-               (long long)r->clip->key_shown.index);
-        for (int i = 0; i < r->clip->frames; i++)
-            printf("%s%lld", i ? ", " : "", (long long)r->clip->shown[i].index);
+    if (clip) {
+        printf(", \"width\": %d, \"height\": %d, \"key_frame\": %lld, \"frames\": [", clip->width, clip->height,
+               (long long)clip->key_shown.index);
+        for (int i = 0; i < clip->frames; i++)
+            printf("%s%lld", i ? ", " : "", (long long)clip->shown[i].index);
         printf("]");
     }
     printf("}\n");
@@ -236,6 +182,7 @@ static void print_json(const struct run *r)
 /* Views of labels become strings for drawing; too long ones are cut. */
 static enum rfa_status annotate(const struct run *r)
 {
+    const struct rfa_cli_source *source = &r->job.source;
     char text[TOP][96], note[160];
     const char *labels[TOP];
     float probabilities[TOP];
@@ -247,19 +194,19 @@ static enum rfa_status annotate(const struct run *r)
         labels[i] = text[i];
         probabilities[i] = r->result.probabilities[top[i]];
     }
-    const char *slash = strrchr(r->job.video, '/');
-    snprintf(note, sizeof note, "%.100s at %.1f s", slash && slash[1] ? slash + 1 : r->job.video,
-             r->clip->key_shown.seconds);
+    const char *slash = strrchr(source->video, '/');
+    snprintf(note, sizeof note, "%.100s at %.1f s", slash && slash[1] ? slash + 1 : source->video,
+             source->clip->key_shown.seconds);
     struct rfa_annotation answer = {.box = r->result.box,
-                                    .caption = r->job.caption,
+                                    .caption = source->caption,
                                     .labels = labels,
                                     .probabilities = probabilities,
                                     .count = (int)count,
                                     .note = note};
     if (rfa_annotate_is_picture(r->job.annotate))
-        return rfa_annotate_picture(r->job.annotate, &r->clip->key, &answer, &r->options.log);
-    double start = r->job.at_seconds > WINDOW / 2 ? r->job.at_seconds - WINDOW / 2 : 0;
-    return rfa_annotate_video(r->job.annotate, r->job.video, start, r->job.at ? WINDOW : 0, &answer, &r->options.log);
+        return rfa_annotate_picture(r->job.annotate, &source->clip->key, &answer, &r->options.log);
+    double start = source->at_seconds > WINDOW / 2 ? source->at_seconds - WINDOW / 2 : 0;
+    return rfa_annotate_video(r->job.annotate, source->video, start, source->at ? WINDOW : 0, &answer, &r->options.log);
 }
 
 static int run(int argc, char **argv)
@@ -279,7 +226,7 @@ static int run(int argc, char **argv)
         print_text(&r);
     rfa_session_end(&r.session);
     rfa_model_close(&r.model);
-    rfa_clip_free(&r.clip);
+    rfa_cli_source_close(&r.job.source);
     rfa_trace_file_free(r.trace);
     return status;
 }

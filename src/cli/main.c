@@ -6,9 +6,9 @@
 
 #include "cli.h"
 
-static const struct rfa_command *const commands[] = {&rfa_cmd_run,    &rfa_cmd_live, &rfa_cmd_eval,     &rfa_cmd_score,
-                                                     &rfa_cmd_info,   &rfa_cmd_plan, &rfa_cmd_quantize, &rfa_cmd_synth,
-                                                     &rfa_cmd_verify, &rfa_cmd_bench};
+static const struct rfa_command *const commands[] = {
+    &rfa_cmd_run,      &rfa_cmd_live,  &rfa_cmd_eval,   &rfa_cmd_score,   &rfa_cmd_info, &rfa_cmd_plan,
+    &rfa_cmd_quantize, &rfa_cmd_synth, &rfa_cmd_verify, &rfa_cmd_compare, &rfa_cmd_bench};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

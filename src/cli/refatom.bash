@@ -14,11 +14,15 @@ _refatom()
         [[ ${COMP_WORDS[1]} == info && $before == --cpu ]] ||
             { mapfile -t COMPREPLY < <(compgen -W "c avx2 avx512 avx512vnni amx neon dotprod i8mm auto" -- "$word"); return; }
         ;;
+    --devices)
+        mapfile -t COMPREPLY < <(compgen -W "cpu,cuda cpu:c,cpu" -- "$word")
+        return
+        ;;
     --affinity)
         mapfile -t COMPREPLY < <(compgen -W "big all" -- "$word")
         return
         ;;
-    --caption | --at | --threads | --group | --every | --scene | --shard | --first-second | --seconds | --filter | --answers | --seed | --keep)
+    --caption | --at | --threads | --group | --every | --scene | --shard | --first-second | --seconds | --filter | --tolerance | --answers | --seed | --keep)
         return
         ;;
     esac
