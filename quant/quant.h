@@ -11,11 +11,12 @@
 #include "inline.h"
 
 enum {
-    RFA_PANEL_N = 16,   /* outputs of a panel */
-    RFA_PANEL_K = 4,    /* neighbouring inputs of one output in a line */
-    RFA_LINE = 64,      /* bytes of a panel line; activation rows are padded to a multiple of it */
-    RFA_MAX_K = 133144, /* largest K whose int32 sum of products in [-127, 127] cannot overflow */
-    RFA_QMAX = 127
+    RFA_PANEL_N = 16,  /* outputs of a panel */
+    RFA_PANEL_K = 4,   /* neighbouring inputs of one output in a line */
+    RFA_LINE = 64,     /* bytes of a panel line; activation rows are padded to a multiple of it */
+    RFA_MAX_K = 66572, /* largest K whose int32 sum of products [-254, 254] x [-127, 127] cannot overflow */
+    RFA_QMAX = 127,
+    RFA_ZERO_ONE_SIDED = -111 /* what stands for 0 in one-sided rows: 16 steps below it, 238 above */
 };
 
 /* Index of weight (n, k) in panels [ceil(N/16)][ceil(K/4)][16][4]. */
@@ -54,12 +55,12 @@ RFA_INLINE uint32_t rfa_magnitude(float x)
     return bits & 0x7fffffffu;
 }
 
-/* From the largest magnitude of a row to its scale and its multiplier.
- *   a finite, 127/a finite and a > 0:  multiplier = 127/a, scale = a/127
- *   a = 0 or 127/a overflows:          multiplier = 0,     scale = 0           the row becomes zeros
- *   a infinite or NaN:                 multiplier = 0,     scale = NaN (0x7fc00000)   zeros, and every product becomes
- * NaN */
-RFA_INLINE float rfa_quant_scale(uint32_t magnitude, float *multiplier)
+/* From the magnitude that sets a row's scale to its scale and its multiplier, with `steps` steps for it.
+ *   a finite, steps/a finite and a > 0:  multiplier = steps/a, scale = a/steps
+ *   a = 0 or steps/a overflows:          multiplier = 0,       scale = 0           the row becomes zeros
+ *   a infinite or NaN:                   multiplier = 0,       scale = NaN (0x7fc00000)   zeros, and every product
+ * becomes NaN */
+RFA_INLINE float rfa_quant_steps(uint32_t magnitude, float steps, float *multiplier)
 {
     float a, scale;
     memcpy(&a, &magnitude, sizeof a);
@@ -69,11 +70,31 @@ RFA_INLINE float rfa_quant_scale(uint32_t magnitude, float *multiplier)
         memcpy(&scale, &nan, sizeof scale);
         return scale;
     }
-    float m = 127.0f / a; /* a = 0 gives infinity */
+    float m = steps / a; /* a = 0 gives infinity */
     if (m > 3.402823466e+38f)
         return 0.0f;
     *multiplier = m;
-    return a / 127.0f;
+    return a / steps;
+}
+
+/* The same for values in [-127, 127] around 0. */
+RFA_INLINE float rfa_quant_scale(uint32_t magnitude, float *multiplier)
+{
+    return rfa_quant_steps(magnitude, 127.0f, multiplier);
+}
+
+/* The magnitude that sets the scale of a row in which `zero` stands for 0: that of its largest value, or of its least
+ * one times the steps above zero over those below. above, below: rfa_magnitude of the largest value above 0 and of the
+ * least below, 0 where there is none. */
+RFA_INLINE uint32_t rfa_quant_reach(uint32_t above, uint32_t below, int zero)
+{
+    float x;
+    if (below < 0x7f800000u) {
+        memcpy(&x, &below, sizeof x);
+        x *= (float)(RFA_QMAX - zero) / (float)(RFA_QMAX + zero);
+        memcpy(&below, &x, sizeof below);
+    }
+    return above > below ? above : below;
 }
 
 /* rint half to even, clamped to [-127, 127]. x * multiplier is at most 127 (1 + 2^-23) in magnitude, so the clamp is
@@ -85,6 +106,14 @@ RFA_INLINE int8_t rfa_quant_value(float x, float multiplier)
         return 0;
     y = rintf(y);
     return (int8_t)(y > 127.0f ? 127.0f : y < -127.0f ? -127.0f : y);
+}
+
+/* The same in a row in which `zero` stands for 0. */
+RFA_INLINE int8_t rfa_quant_value_from(float x, float multiplier, int zero)
+{
+    if (multiplier == 0.0f)
+        return (int8_t)zero;
+    return (int8_t)rintf(fmaf(x, multiplier, (float)zero));
 }
 
 #endif

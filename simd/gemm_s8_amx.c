@@ -59,6 +59,7 @@ struct tile_config {
 struct scratch {
     int32_t sum[ROWS * COLS];   /* of a block; the one before is finished when they are stored */
     int8_t tail[2][TILE_BYTES]; /* the last lines of both panels */
+    int32_t start[COLS];        /* of their sums: -a_zero times those of the weights */
     struct tile_config config;
     int8_t a[]; /* blocks of rows, each [k / STEP_K][its rows][STEP_K] */
 };
@@ -68,6 +69,7 @@ struct source {
     const int8_t *a; /* packed rows of this block: those of the upper tile, then those of the lower one, or none */
     size_t upper, lower;
     const int8_t *w0, *w1;
+    const int32_t *start; /* NULL: zeros */
     const int8_t *tail;  /* zero-filled copies of the last lines */
     size_t whole, steps; /* without and with the tail */
     bool backwards;
@@ -164,17 +166,32 @@ INLINE void fetch_next(struct source *s)
         _mm_prefetch((const char *)s->next, _MM_HINT_T1);
 }
 
+/* A stride of 0 gives every row the same start. */
+INLINE void begin_sums(const struct source *s, const bool lower)
+{
+    if (!s->start) {
+        _tile_zero(C0);
+        _tile_zero(C1);
+        if (lower) {
+            _tile_zero(C2);
+            _tile_zero(C3);
+        }
+        return;
+    }
+    _tile_loadd(C0, s->start, 0);
+    _tile_loadd(C1, s->start + RFA_PANEL_N, 0);
+    if (lower) {
+        _tile_loadd(C2, s->start, 0);
+        _tile_loadd(C3, s->start + RFA_PANEL_N, 0);
+    }
+}
+
 /* sum[rows][COLS] of one block, and the end of the previous one. */
 INLINE void product(int32_t *sum, struct source *s, const struct rfa_gemm_s8_args *g, struct pending *p,
                     const bool lower, const enum rfa_act act)
 {
     const size_t share = (p->t.rows + s->steps - 1) / s->steps;
-    _tile_zero(C0);
-    _tile_zero(C1);
-    if (lower) {
-        _tile_zero(C2);
-        _tile_zero(C3);
-    }
+    begin_sums(s, lower);
     for (size_t i = 0; i < s->steps; i++) {
         step(s, s->backwards ? s->steps - 1 - i : i, lower);
         fetch_next(s);
@@ -254,6 +271,15 @@ static void pack_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, size_
     settle_stores();
 }
 
+static void start_sums(struct source *s, struct scratch *x, const struct rfa_gemm_s8_args *g, size_t n)
+{
+    const int32_t *first = g->w_sum + n, *second = n + RFA_PANEL_N < g->n ? first + RFA_PANEL_N : first;
+    const __m512i factor = _mm512_set1_epi32(-g->a_zero);
+    _mm512_store_si512(x->start, _mm512_mullo_epi32(_mm512_loadu_si512(first), factor));
+    _mm512_store_si512(x->start + RFA_PANEL_N, _mm512_mullo_epi32(_mm512_loadu_si512(second), factor));
+    s->start = g->a_zero ? x->start : NULL;
+}
+
 /* The two panels from output n on; where the matrix has only one left, it is taken twice. */
 static void take_panels(struct source *s, struct scratch *x, const struct rfa_gemm_s8_args *g, size_t n)
 {
@@ -265,6 +291,7 @@ static void take_panels(struct source *s, struct scratch *x, const struct rfa_ge
     s->tail = x->tail[0];
     memcpy(x->tail[0], s->w0 + s->whole * TILE_BYTES, rest * RFA_LINE);
     memcpy(x->tail[1], s->w1 + s->whole * TILE_BYTES, rest * RFA_LINE);
+    start_sums(s, x, g, n);
     settle_stores();
 }
 

@@ -17,8 +17,16 @@ struct source {
     const int8_t *a;
     size_t a_stride;
     const int8_t *w;
+    const int32_t *w_sum;
+    int32_t zero; /* what stands for 0 in a */
     size_t lines;
 };
+
+/* Where the sums of the panel's outputs 4 i ... begin, so that `zero` counts as 0. */
+INLINE int32x4_t start(const struct source *s, size_t i)
+{
+    return vmulq_n_s32(vld1q_s32(s->w_sum + 4 * i), -s->zero);
+}
 
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows);
 
@@ -43,11 +51,12 @@ static void run(const struct rfa_gemm_s8_args *g)
     assert(g->k >= 1 && g->k <= RFA_MAX_K);
     assert((uintptr_t)g->a % RFA_LINE == 0 && (uintptr_t)g->w % RFA_LINE == 0 && g->a_stride % RFA_LINE == 0);
     assert((uintptr_t)g->scratch % RFA_LINE == 0);
-    struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+    struct source s = {.a_stride = g->a_stride, .zero = g->a_zero, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
     struct tile t = {.sum = g->scratch, .stride = RFA_PANEL_N};
     for (t.n = 0; t.n < g->n; t.n += RFA_PANEL_N) {
         t.cols = g->n - t.n < RFA_PANEL_N ? g->n - t.n : RFA_PANEL_N;
         s.w = g->w + t.n / RFA_PANEL_N * s.lines * RFA_LINE;
+        s.w_sum = g->w_sum + t.n;
         for (t.m = 0; t.m < g->m; t.m += t.rows) {
             t.rows = even_rows(g->m, t.m, ROWS);
             s.a = g->a + t.m * g->a_stride;

@@ -1,5 +1,6 @@
-/* VPDPBUSD multiplies unsigned by signed bytes, so activations come offset by 128 and every sum starts at -128 times
- * the sum of its weights. int32 addition wraps, hence the result is exact although the terms on the way may not fit.
+/* VPDPBUSD multiplies unsigned by signed bytes, so activations come offset by 128, and every sum starts at
+ * -(128 + a_zero) times the sum of its weights. int32 addition wraps, hence the result is exact although the terms on
+ * the way may not fit.
  *
  *              panel p     panel p+1   panel p+2   panel p+3        one line (4 k) of each: four ZMM, 64 outputs
  *   row m+0  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]
@@ -33,6 +34,7 @@ struct source {
     size_t a_stride;
     const int8_t *w[PANELS];
     const int32_t *w_sum[PANELS];
+    int32_t offset; /* what is added to an activation */
     size_t lines;
     const int8_t *next; /* weights to fetch into L2 meanwhile, a line with each of the first lines */
     size_t next_lines;
@@ -74,9 +76,9 @@ INLINE struct quad load_lines(const struct source *s, size_t line, const size_t 
     return w;
 }
 
-INLINE __m512i start(const int32_t *w_sum)
+INLINE __m512i start(const struct source *s, size_t panel)
 {
-    return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(_mm512_loadu_si512(w_sum), 7));
+    return _mm512_mullo_epi32(_mm512_loadu_si512(s->w_sum[panel]), _mm512_set1_epi32(-s->offset));
 }
 
 INLINE void multiply(struct quad *acc, const int8_t *a, const struct quad *w, const size_t panels)
@@ -116,7 +118,7 @@ INLINE void store(int32_t *sum, const struct quad *acc, const size_t panels)
 /* sum[rows][COLS] of the tile: the columns of its panels. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows, const size_t panels)
 {
-    struct quad r0 = {start(s->w_sum[0]), start(s->w_sum[1]), start(s->w_sum[2]), start(s->w_sum[3])};
+    struct quad r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)};
     struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
     size_t line = 0;
     for (; line < s->next_lines; line++) {
@@ -149,6 +151,12 @@ PRODUCTS(6)
     }
 static product_t *const products[ROWS][PANELS] = {EACH_WIDTH(1), EACH_WIDTH(2), EACH_WIDTH(3),
                                                   EACH_WIDTH(4), EACH_WIDTH(5), EACH_WIDTH(6)};
+
+static struct source open_source(const struct rfa_gemm_s8_args *g)
+{
+    return (struct source){
+        .a_stride = g->a_stride, .offset = 128 + g->a_zero, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+}
 
 /* The panels from output n on, at most four; returns how many. Beyond them the last one stands in and is not used. */
 static size_t take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size_t n)
@@ -220,7 +228,7 @@ static void run_few(const struct rfa_gemm_s8_args *g)
     static const int32_t zeros[RFA_PANEL_N];
     struct tile t = {.stride = COLS};
     for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
-        struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+        struct source s = open_source(g);
         panels = take_panels(&s, g, t.n);
         t.cols = columns(g, t.n, panels);
         for (size_t left = s.lines; left > 0; left -= s.lines) {
@@ -251,7 +259,7 @@ static void run(const struct rfa_gemm_s8_args *g)
         run_few(g);
         return;
     }
-    struct source s = {.a_stride = g->a_stride, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+    struct source s = open_source(g);
     struct tile t = {.sum = g->scratch, .stride = COLS};
     for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
         panels = take_panels(&s, g, t.n);

@@ -5,9 +5,8 @@
 #include "kernels.h"
 #include "poly.h"
 
-static int32_t dot(const int8_t *a, const int8_t *w, size_t n, size_t k)
+static int32_t dot(int32_t sum, const int8_t *a, const int8_t *w, size_t n, size_t k)
 {
-    int32_t sum = 0;
     for (size_t i = 0; i < k; i++)
         sum += a[i] * w[rfa_panel_index(n, i, k)];
     return sum;
@@ -20,7 +19,7 @@ static void run(const struct rfa_gemm_s8_args *g)
     for (size_t m = 0; m < g->m; m++) {
         for (size_t n = 0; n < g->n; n++) {
             float scale = g->a_scale[m * g->a_scale_step] * g->w_scale[n];
-            float acc = (float)dot(g->a + m * g->a_stride, g->w, n, g->k);
+            float acc = (float)dot(-g->a_zero * g->w_sum[n], g->a + m * g->a_stride, g->w, n, g->k);
             float y = rfa_act_value(fmaf(acc, scale, g->bias ? g->bias[n] : 0.0f), g->act);
             if (g->residual)
                 y += g->residual[m * g->residual_stride + n];

@@ -39,8 +39,7 @@ struct row {
 
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
-    const int32x4_t zero = vdupq_n_s32(0);
-    struct row r0 = {zero, zero, zero, zero}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    struct row r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
     int8x16_t a0 = vdupq_n_s8(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0; /* the last two stay unused */
     const int8_t *w = s->w, *a = s->a;
     for (size_t i = 0; i < s->lines / 4; i++) {

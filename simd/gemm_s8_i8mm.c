@@ -33,6 +33,8 @@ struct source {
     const int8_t *a;
     size_t pair_bytes;
     const int8_t *w;
+    const int32_t *w_sum;
+    int32_t zero; /* what stands for 0 in a */
     size_t lines;
 };
 
@@ -40,6 +42,13 @@ struct source {
 struct pair {
     int32x4_t q0, q1, q2, q3;
 };
+
+/* Where the sums of both rows with outputs 2 i and 2 i + 1 begin, so that `zero` counts as 0. */
+INLINE int32x4_t start(const struct source *s, size_t i)
+{
+    const int32x2_t two = vmul_n_s32(vld1_s32(s->w_sum + 2 * i), -s->zero);
+    return vcombine_s32(two, two);
+}
 
 #define ADD(i, row)                                                                                                    \
     do {                                                                                                               \
@@ -87,7 +96,7 @@ INLINE int32x4_t quarter(const int8_t *w)
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
     const int32x4_t zero = vdupq_n_s32(0);
-    struct pair r0 = {zero, zero, zero, zero}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    struct pair r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
     const int8_t *a = s->a, *w = s->w;
     for (size_t i = 0; i < s->lines / 2; i++) {
         LINES(quarter(w), quarter(w + 16), quarter(w + RFA_LINE), quarter(w + RFA_LINE + 16));
@@ -137,12 +146,14 @@ static void pack_rows(struct scratch *x, const struct rfa_gemm_s8_args *g, size_
 /* Rows [m, m + rows), rows <= MC, of the product. */
 static void multiply_rows(const struct rfa_gemm_s8_args *g, struct scratch *x, size_t m, size_t rows)
 {
-    struct source s = {.pair_bytes = pair_bytes(g->k), .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+    struct source s = {
+        .pair_bytes = pair_bytes(g->k), .zero = g->a_zero, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
     struct tile t = {.sum = x->sum, .stride = COLS};
     pack_rows(x, g, m, rows);
     for (t.n = 0; t.n < g->n; t.n += COLS) {
         t.cols = g->n - t.n < COLS ? g->n - t.n : COLS;
         s.w = g->w + t.n / RFA_PANEL_N * s.lines * RFA_LINE + t.n % RFA_PANEL_N * RFA_PANEL_K;
+        s.w_sum = g->w_sum + t.n;
         const size_t pairs = (rows + 1) / 2;
         for (size_t first = 0, height; first < pairs; first += height) {
             height = even_rows(pairs, first, PAIRS);

@@ -33,6 +33,13 @@ INLINE struct line load_line(const int8_t *w)
     return (struct line){vld1q_s8(w), vld1q_s8(w + 16), vld1q_s8(w + 32), vld1q_s8(w + 48)};
 }
 
+/* The two sums of each output together begin where `start` says. */
+INLINE struct quarter begin(const struct source *s, size_t i)
+{
+    const int32x4_t zero = vdupq_n_s32(0);
+    return (struct quarter){vzip1q_s32(start(s, i), zero), vzip2q_s32(start(s, i), zero)};
+}
+
 /* The halves of a and b are alike. */
 INLINE void add(struct quarter *sum, int8x16_t a, int8x16_t b, int8x16_t wa, int8x16_t wb)
 {
@@ -71,8 +78,7 @@ INLINE void store(int32_t *sum, const struct row *r)
 
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
 {
-    const struct quarter zero = {vdupq_n_s32(0), vdupq_n_s32(0)};
-    struct row r0 = {zero, zero, zero, zero}, r1 = r0;
+    struct row r0 = {begin(s, 0), begin(s, 1), begin(s, 2), begin(s, 3)}, r1 = r0;
     const int8_t *a = s->a, *w = s->w;
     for (size_t i = 0; i < s->lines / 2; i++) {
         const struct line wa = load_line(w), wb = load_line(w + RFA_LINE);

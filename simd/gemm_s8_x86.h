@@ -23,10 +23,11 @@
 #if GEMM_LANES == 16
 typedef __m512i vi;
 #define VI_SET1        _mm512_set1_epi32
-#define VI_ZERO        _mm512_setzero_si512
 #define VI_ADD         _mm512_add_epi32
+#define VI_MUL         _mm512_mullo_epi32
 #define VI_MADD        _mm512_madd_epi16
 #define VI_LOAD(p)     _mm512_load_si512(p)
+#define VI_LOADU(p)    _mm512_loadu_si512(p)
 #define VI_STORE(p, x) _mm512_store_si512(p, x)
 #define VI_WIDEN(p)    _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *)(p)))
 #define VI_SWAP(x)     _mm512_shufflehi_epi16(_mm512_shufflelo_epi16(x, 0xd8), 0xd8)
@@ -35,10 +36,11 @@ typedef __m512i vi;
 #else
 typedef __m256i vi;
 #define VI_SET1        _mm256_set1_epi32
-#define VI_ZERO        _mm256_setzero_si256
 #define VI_ADD         _mm256_add_epi32
+#define VI_MUL         _mm256_mullo_epi32
 #define VI_MADD        _mm256_madd_epi16
 #define VI_LOAD(p)     _mm256_load_si256((const __m256i *)(p))
+#define VI_LOADU(p)    _mm256_loadu_si256((const __m256i *)(p))
 #define VI_STORE(p, x) _mm256_store_si256((__m256i *)(p), x)
 #define VI_WIDEN(p)    _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(p)))
 #define VI_SWAP(x)     _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(x, 0xd8), 0xd8)
@@ -60,6 +62,7 @@ struct scratch {
     int32_t sum[MC * NC];
     int16_t a16[MC * KC];
     int16_t w16[COLS * KC];
+    int32_t start[COLS]; /* of the sums: -a_zero times those of the weights */
 };
 
 /* One block of the product: rows [m, m + rows), outputs [n, n + cols), lines [line, line + lines). */
@@ -86,7 +89,10 @@ static void widen_panels(struct scratch *x, const struct rfa_gemm_s8_args *g, co
     const size_t last = (g->n - 1) / RFA_PANEL_N;
     for (size_t j = 0; j < COLS; j += GEMM_LANES) {
         size_t panel = (n + j) / RFA_PANEL_N < last ? (n + j) / RFA_PANEL_N : last;
-        const int8_t *w = g->w + (panel * panel_lines + b->line) * RFA_LINE + (n + j) % RFA_PANEL_N * RFA_PANEL_K;
+        const size_t lane = (n + j) % RFA_PANEL_N;
+        const int8_t *w = g->w + (panel * panel_lines + b->line) * RFA_LINE + lane * RFA_PANEL_K;
+        const vi w_sum = VI_LOADU(g->w_sum + panel * RFA_PANEL_N + lane);
+        VI_STORE(x->start + j, VI_MUL(w_sum, VI_SET1(-g->a_zero)));
         for (size_t line = 0; line < b->lines; line++) {
             vi four = VI_LOAD(w + line * RFA_LINE);
             VI_STORE(x->w16 + line * 4 * COLS + j * 2, VI_SRA16(VI_SLL16(four, 8), 8));
@@ -123,12 +129,14 @@ INLINE void store_pair(int32_t *sum, const struct pair *acc)
 #define MULTIPLY(i, row) multiply(&row, a + (i)*KC, &w)
 #define STORE(i, row)    store_pair(sum + (i)*NC, &row)
 
-/* sum[rows][COLS] (stride NC) = or += products of `lines` lines. */
-INLINE void product(int32_t *sum, const int16_t *a16, const int16_t *w16, size_t lines, bool add, const size_t rows)
+/* sum[rows][COLS] (stride NC), which begins as `start` or, where that is NULL, goes on from where it is, += products of
+ * `lines` lines. */
+INLINE void product(int32_t *sum, const int32_t *start, const int16_t *a16, const int16_t *w16, size_t lines,
+                    const size_t rows)
 {
-    struct pair r0 = {VI_ZERO(), VI_ZERO()};
+    struct pair r0 = load_pair(start ? start : sum);
     struct pair r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    if (add)
+    if (!start)
         EACH_ROW(LOAD);
     for (size_t half = 0; half < 2 * lines; half++) {
         const int16_t *a = a16 + half * 2;
@@ -138,12 +146,13 @@ INLINE void product(int32_t *sum, const int16_t *a16, const int16_t *w16, size_t
     EACH_ROW(STORE);
 }
 
-typedef void product_t(int32_t *sum, const int16_t *a16, const int16_t *w16, size_t lines, bool add);
+typedef void product_t(int32_t *sum, const int32_t *start, const int16_t *a16, const int16_t *w16, size_t lines);
 
 #define PRODUCT(rows)                                                                                                  \
-    static void product_##rows(int32_t *sum, const int16_t *a16, const int16_t *w16, size_t lines, bool add)           \
+    static void product_##rows(int32_t *sum, const int32_t *start, const int16_t *a16, const int16_t *w16,             \
+                               size_t lines)                                                                           \
     {                                                                                                                  \
-        product(sum, a16, w16, lines, add, rows);                                                                      \
+        product(sum, start, a16, w16, lines, rows);                                                                    \
     }
 PRODUCT(1)
 PRODUCT(2)
@@ -161,7 +170,7 @@ static void add_block(struct scratch *x, const struct rfa_gemm_s8_args *g, const
         widen_panels(x, g, b, b->n + j);
         for (size_t i = 0, rows; i < b->rows; i += rows) {
             rows = even_rows(b->rows, i, ROWS);
-            products[rows](x->sum + i * NC + j, x->a16 + i * KC, x->w16, b->lines, b->line > 0);
+            products[rows](x->sum + i * NC + j, b->line == 0 ? x->start : NULL, x->a16 + i * KC, x->w16, b->lines);
         }
     }
 }

@@ -33,16 +33,16 @@ enum rfa_act {
 
 /* Matrix product, int8 in, float out.
  *
- * Computes  y = fma(float(sum_k a[m][k] * w[n][k]), a_scale[m] * w_scale[n], bias[n])      (bias NULL: +0)
+ * Computes  y = fma(float(sum_k (a[m][k] - a_zero) * w[n][k]), a_scale[m] * w_scale[n], bias[n])  (bias NULL: +0)
  *           dst[m][n] = act(y) + residual[m][n]                                              (residual NULL: not added)
- * Shapes    a        [m][a_stride]         s8   k values, then zeros up to the next multiple of 64; stored XOR a_xor of
+ * Shapes    a        [m][a_stride]         s8   k values, then any up to the next multiple of 64; stored XOR a_xor of
  * the record (0: signed; 0x80: unsigned, offset by 128, also in the padding) a_scale  [m] f32, or one value for all
  * rows when a_scale_step is 0 w        [ceil(n/16)][ceil(k/4)][16][4]  s8   zero-padded panels (quant/quant.h) w_scale
  * [ceil(n/16)*16] f32, w_sum [same] i32 (sum over k of w), bias [same] f32 dst      [m][dst_stride] f32; columns n and
- * above are not written residual [m][residual_stride] f32; may be dst itself Range     a, w in [-127, 127]; 1 <= k <=
- * RFA_MAX_K; m, n >= 0 Needs     a and w 64-byte aligned, a_stride a multiple of 64; dst overlaps nothing but residual
- * (exactly); scratch of scratch_bytes(m, n, k), 64-byte aligned Reads     exactly the shapes above, the padding
- * included Source    quant/README.md section 3
+ * above are not written residual [m][residual_stride] f32; may be dst itself Range     a, a_zero, w in [-127, 127]; 1
+ * <= k <= RFA_MAX_K; m, n >= 0 Needs     a and w 64-byte aligned, a_stride a multiple of 64; dst overlaps nothing but
+ * residual (exactly); scratch of scratch_bytes(m, n, k), 64-byte aligned Reads     exactly the shapes above, the
+ * padding included Source    quant/README.md section 3
  */
 struct rfa_gemm_s8_args {
     float *dst;
@@ -51,6 +51,7 @@ struct rfa_gemm_s8_args {
     size_t a_stride;
     const float *a_scale;
     size_t a_scale_step; /* 1: one scale a row; 0: one for all */
+    int32_t a_zero;      /* what stands for 0 in a */
     const int8_t *w;
     const float *w_scale;
     const int32_t *w_sum;
@@ -96,9 +97,10 @@ typedef void rfa_gemm_f32_t(const struct rfa_gemm_f32_args *);
 
 /* ------------------------------------------------------------------ quantisation and conversion */
 
-/* One row: q[i] = rint(x[i] * 127/a), a = max|x| (quant.h); returns the scale. q gets n bytes and zeros up to the next
- * multiple of 64, all XOR `x`'s record byte a_xor. */
-typedef float rfa_quantize_row_t(int8_t *q, const float *x, size_t n, uint8_t a_xor);
+/* One row: q[i] = rint(fma(x[i], multiplier, zero)), multiplier = (127 - zero) / a, a = the magnitude that sets the
+ * scale (rfa_quant_reach; with zero = 0 the largest); returns the scale. q gets n bytes and `zero` up to the next
+ * multiple of 64, all XOR the record's byte a_xor. zero in (-127, 0]. */
+typedef float rfa_quantize_row_t(int8_t *q, const float *x, size_t n, int zero, uint8_t a_xor);
 
 /* The same with a given multiplier (one scale for a whole feature map). */
 typedef void rfa_quantize_scaled_t(int8_t *q, const float *x, size_t n, float multiplier, uint8_t a_xor);

@@ -4,53 +4,61 @@
 #include "kernels.h"
 #include "quantize_line.h"
 
-VEC16_INLINE void take_magnitudes(vec16 max[4], const float *x, size_t n)
+/* Bit patterns compared as signed numbers put values above 0 on top, as unsigned numbers those below 0. */
+struct extent {
+    vec16 above[2], below[2];
+};
+
+VEC16_INLINE void take_extent(struct extent *e, const float *x, size_t n)
 {
     vec16 v[4];
     load_line(v, x, n);
     VEC16_UNROLL
-    for (size_t j = 0; j < 4; j++)
-        max[j] = vec16_magnitude(max[j], v[j]);
+    for (size_t j = 0; j < 4; j++) {
+        e->above[j % 2] = vec16_max_signed(e->above[j % 2], v[j]);
+        e->below[j % 2] = vec16_max_unsigned(e->below[j % 2], v[j]);
+    }
 }
 
-static uint32_t row_magnitude(const float *x, size_t n)
+static uint32_t reach(const float *x, size_t n, int zero)
 {
-    vec16 max[4] = {vec16_zero(), vec16_zero(), vec16_zero(), vec16_zero()};
+    struct extent e = {{vec16_zero(), vec16_zero()}, {vec16_zero(), vec16_zero()}};
     size_t i = 0;
     for (; i + 64 <= n; i += 64)
-        take_magnitudes(max, x + i, 64);
+        take_extent(&e, x + i, 64);
     if (i < n)
-        take_magnitudes(max, x + i, n - i);
-    max[0] = vec16_magnitude(max[0], max[1]);
-    max[2] = vec16_magnitude(max[2], max[3]);
-    return vec16_largest_magnitude(vec16_magnitude(max[0], max[2]));
+        take_extent(&e, x + i, n - i);
+    uint32_t above = vec16_largest_magnitude(vec16_max_signed(e.above[0], e.above[1]));
+    uint32_t below = vec16_largest_magnitude(vec16_max_unsigned(e.below[0], e.below[1]));
+    return rfa_quant_reach(above, below >> 31 ? below & 0x7fffffffu : 0, zero);
 }
 
-/* The products are at most 127 (1 + 2^-23) in magnitude: the multiplier comes from the same row, so nothing needs a
+/* The values are at most 127 (1 + 2^-23) in magnitude: the multiplier comes from the same row, so nothing needs a
  * clamp. */
-VEC16_INLINE void quantize_line(uint8_t *q, const float *x, size_t n, vec16 multiplier, uint8_t a_xor)
+VEC16_INLINE void quantize_line(uint8_t *q, const float *x, size_t n, vec16 multiplier, vec16 zero, uint8_t a_xor)
 {
     vec16 v[4];
     load_line(v, x, n);
     VEC16_UNROLL
     for (size_t j = 0; j < 4; j++)
-        v[j] = vec16_mul(v[j], multiplier);
+        v[j] = vec16_fma(v[j], multiplier, zero);
     line_store(q, line_round(v), a_xor);
 }
 
-float RFA_QUANTIZE_ROW(int8_t *q, const float *x, size_t n, uint8_t a_xor)
+float RFA_QUANTIZE_ROW(int8_t *q, const float *x, size_t n, int zero, uint8_t a_xor)
 {
     uint8_t *bytes = (uint8_t *)q;
     float multiplier;
-    float scale = rfa_quant_scale(row_magnitude(x, n), &multiplier);
+    float scale = rfa_quant_steps(reach(x, n, zero), (float)(RFA_QMAX - zero), &multiplier);
     if (multiplier == 0.0f) { /* zeros, also from infinities and NaN */
-        memset(q, a_xor, rfa_row_bytes(n));
+        memset(q, (uint8_t)zero ^ a_xor, rfa_row_bytes(n));
         return scale;
     }
+    const vec16 m = vec16_set1(multiplier), z = vec16_set1((float)zero);
     size_t i = 0;
     for (; i + 64 <= n; i += 64)
-        quantize_line(bytes + i, x + i, 64, vec16_set1(multiplier), a_xor);
+        quantize_line(bytes + i, x + i, 64, m, z, a_xor);
     if (i < n)
-        quantize_line(bytes + i, x + i, n - i, vec16_set1(multiplier), a_xor);
+        quantize_line(bytes + i, x + i, n - i, m, z, a_xor);
     return scale;
 }

@@ -5,7 +5,9 @@
  *   vec16_load_least(p, n)              the first n lanes, then -infinity; n < 16
  *   vec16_largest(v)                    the largest lane; no lane is NaN
  *   vec16_magnitude(max, x)             lanes as bit patterns: the larger of max and rfa_magnitude(x)
- *   vec16_largest_magnitude(max)        the largest lane of that
+ *   vec16_largest_magnitude(max)        the largest lane of that, as unsigned numbers
+ *   vec16_max_signed(a, b)              lanes as bit patterns: the larger ones as signed numbers
+ *   vec16_max_unsigned(a, b)            the same as unsigned numbers
  *   vec16_within(x, limit)              x where |x| <= limit, else (NaN too) +0
  *
  * and the type `line`, 64 int8 values:

@@ -48,6 +48,20 @@ VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
     return (uint32_t)_mm_cvtsi128_si32(_mm_max_epu32(m2, _mm_shuffle_epi32(m2, 0xb1)));
 }
 
+VEC16_INLINE vec16 vec16_max_signed(vec16 a, vec16 b)
+{
+    __m256i lo = _mm256_max_epi32(_mm256_castps_si256(a.lo), _mm256_castps_si256(b.lo));
+    __m256i hi = _mm256_max_epi32(_mm256_castps_si256(a.hi), _mm256_castps_si256(b.hi));
+    return (vec16){_mm256_castsi256_ps(lo), _mm256_castsi256_ps(hi)};
+}
+
+VEC16_INLINE vec16 vec16_max_unsigned(vec16 a, vec16 b)
+{
+    __m256i lo = _mm256_max_epu32(_mm256_castps_si256(a.lo), _mm256_castps_si256(b.lo));
+    __m256i hi = _mm256_max_epu32(_mm256_castps_si256(a.hi), _mm256_castps_si256(b.hi));
+    return (vec16){_mm256_castsi256_ps(lo), _mm256_castsi256_ps(hi)};
+}
+
 VEC16_INLINE float vec16_largest(vec16 v)
 {
     __m256 m8 = _mm256_max_ps(v.lo, v.hi);

@@ -35,6 +35,16 @@ VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
     return _mm512_reduce_max_epu32(_mm512_castps_si512(max));
 }
 
+VEC16_INLINE vec16 vec16_max_signed(vec16 a, vec16 b)
+{
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+
+VEC16_INLINE vec16 vec16_max_unsigned(vec16 a, vec16 b)
+{
+    return _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+
 VEC16_INLINE float vec16_largest(vec16 v)
 {
     return _mm512_reduce_max_ps(v);

@@ -45,6 +45,20 @@ VEC16_INLINE uint32_t vec16_largest_magnitude(vec16 max)
     return vmaxvq_u32(vmaxq_u32(low, high));
 }
 
+VEC16_INLINE vec16 vec16_max_signed(vec16 a, vec16 b)
+{
+    for (int i = 0; i < 4; i++)
+        a.q[i] = vreinterpretq_f32_s32(vmaxq_s32(vreinterpretq_s32_f32(a.q[i]), vreinterpretq_s32_f32(b.q[i])));
+    return a;
+}
+
+VEC16_INLINE vec16 vec16_max_unsigned(vec16 a, vec16 b)
+{
+    for (int i = 0; i < 4; i++)
+        a.q[i] = vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(a.q[i]), vreinterpretq_u32_f32(b.q[i])));
+    return a;
+}
+
 VEC16_INLINE float vec16_largest(vec16 v)
 {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(v.q[0], v.q[1]), vmaxq_f32(v.q[2], v.q[3])));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "quant.h"
 
 /* Rows from which a product quantises its own result: below, splitting rows over threads would starve them. */
 enum { FUSE_ROWS = 64 };
@@ -59,6 +60,15 @@ static bool quantizes_itself(const struct rfa_step *s, struct rfa_shape shape)
            (shape.var == RFA_VAR_FRAMES || (shape.var == RFA_VAR_ONE && shape.rows >= FUSE_ROWS));
 }
 
+/* Whether the result of a step is hardly ever below 0. */
+static bool is_one_sided(const struct rfa_step *s)
+{
+    enum rfa_act act = s->op == RFA_OP_LINEAR && s->in[1] == RFA_NONE ? s->p.linear.act
+                       : s->op == RFA_OP_ACT                          ? s->p.act
+                                                                      : RFA_ACT_NONE;
+    return act == RFA_ACT_RELU || act == RFA_ACT_GELU;
+}
+
 /* The Q8 form of x, made once: by the step that makes x where its op can, by a step of its own otherwise. */
 static int quantized(struct rfa_build *b, int x, enum rfa_tensor_type type)
 {
@@ -70,6 +80,8 @@ static int quantized(struct rfa_build *b, int x, enum rfa_tensor_type type)
     if (b->status != RFA_OK)
         return 0;
     b->graph->tensor[x].quantized = q;
+    if (type == RFA_TENSOR_Q8 && producer != RFA_NONE && is_one_sided(&b->graph->step[producer]))
+        b->graph->tensor[q].zero = RFA_ZERO_ONE_SIDED;
     if (type == RFA_TENSOR_Q8 && producer != RFA_NONE && quantizes_itself(&b->graph->step[producer], shape)) {
         b->graph->step[producer].out[1] = q;
         b->graph->tensor[q].producer = producer;

@@ -175,7 +175,7 @@ static void score_block(const struct attention *a, const struct int8_head *h, st
     for (size_t i = 0; i < rows; i++) {
         if (i + ROWS_AHEAD < rows)
             fetch_row(q.data + (i + ROWS_AHEAD) * q.stride, d);
-        h->q_scale[i] = k->quantize_row(h->q + i * rfa_row_bytes(d), q.data + i * q.stride, d, k->gemm_s8->a_xor);
+        h->q_scale[i] = k->quantize_row(h->q + i * rfa_row_bytes(d), q.data + i * q.stride, d, 0, k->gemm_s8->a_xor);
     }
     struct rfa_gemm_s8_args scores = {.dst = h->scores,
                                       .dst_stride = rfa_round_up(n, 16),

@@ -31,7 +31,8 @@ static size_t end_row(const struct row_task *t, size_t task)
 static void quantize_into(const struct row_task *t, int q, const float *row, size_t i)
 {
     int8_t *dst = (int8_t *)rfa_data(t->s, q) + i * rfa_row_bytes(t->cols);
-    rfa_scales(t->s, q)[i] = t->s->kernels.quantize_row(dst, row, t->cols, t->s->kernels.gemm_s8->a_xor);
+    rfa_scales(t->s, q)[i] =
+        t->s->kernels.quantize_row(dst, row, t->cols, rfa_tensor(t->s, q)->zero, t->s->kernels.gemm_s8->a_xor);
 }
 
 /* A row of an F32 or F16 table. */

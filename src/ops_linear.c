@@ -177,6 +177,7 @@ static struct rfa_gemm_s8_args int8_args(const struct product *p, size_t m, size
         .a_stride = a_stride,
         .a_scale = rfa_scales(p->s, step->in[0]) + m,
         .a_scale_step = 1,
+        .a_zero = rfa_tensor(p->s, step->in[0])->zero,
         .w = (const int8_t *)w->data + n * lines * RFA_PANEL_K,
         .w_scale = w->scale + n,
         .w_sum = w->sum + n,
@@ -234,8 +235,9 @@ static void fused_task(void *context, size_t task, int thread)
     k->gemm_s8->run(&args);
     int8_t *q = (int8_t *)rfa_data(p->s, p->step->out[1]) + m * row_bytes;
     float *scale = rfa_scales(p->s, p->step->out[1]) + m;
+    int zero = rfa_tensor(p->s, p->step->out[1])->zero;
     for (size_t i = 0; i < args.m; i++)
-        scale[i] = k->quantize_row(q + i * row_bytes, rows + i * p->outputs, p->outputs, k->gemm_s8->a_xor);
+        scale[i] = k->quantize_row(q + i * row_bytes, rows + i * p->outputs, p->outputs, zero, k->gemm_s8->a_xor);
 }
 
 static size_t fused_rows(const struct rfa_session *s, size_t rows)

@@ -41,6 +41,7 @@ struct shape {
     enum fill fill;
     enum rfa_act act;
     size_t a_scale_step;
+    int32_t a_zero;
     bool bias, residual, in_place, at_start;
 };
 
@@ -125,6 +126,7 @@ static void fill_rows(struct buffers *b, const struct shape *s)
     b->args.a = a;
     b->args.a_scale = a_scale;
     b->args.a_scale_step = s->a_scale_step;
+    b->args.a_zero = s->a_zero;
 }
 
 /* The last row of a strided matrix ends with its last column: nothing beyond may be touched. */
@@ -227,6 +229,7 @@ static void try_shape(const struct row *row, size_t m, size_t n, size_t k)
     s.fill = (enum fill)(turn % FILL_COUNT);
     s.act = (enum rfa_act)(turn / 2 % RFA_ACT_COUNT);
     s.a_scale_step = turn / 3 % 2;
+    s.a_zero = turn / 4 % 3 == 0 ? 0 : turn / 4 % 3 == 1 ? -111 : (int32_t)(random32() % 255) - 127;
     s.bias = turn % 3 != 0;
     s.residual = turn % 5 < 3;
     s.in_place = turn % 5 == 1;
@@ -259,15 +262,16 @@ static void fills(const struct row *row)
         }
 }
 
-/* Long sums: the largest K with the largest products, and K where blocks of every kernel end. */
+/* Long sums: the largest K with the largest products and zero points, and K where blocks of every kernel end. */
 static void long_sums(const struct row *row)
 {
     const size_t k[] = {1024, 1408, 2047, 4100, RFA_MAX_K};
     for (size_t i = 0; i < sizeof k / sizeof k[0]; i++)
-        for (int fill = 0; fill < FILL_COUNT; fill++) {
-            struct shape s = {.m = 3, .n = 20, .k = k[i], .fill = (enum fill)fill};
-            compare(row, &s);
-        }
+        for (int fill = 0; fill < FILL_COUNT; fill++)
+            for (int zero = -127; zero <= 127; zero += 127) {
+                struct shape s = {.m = 3, .n = 20, .k = k[i], .fill = (enum fill)fill, .a_zero = zero};
+                compare(row, &s);
+            }
 }
 
 /* Few rows of long sums, whose weights a kernel may take in pieces: one piece, two and a little, several panels. */
@@ -277,6 +281,7 @@ static void few_rows(const struct row *row)
     for (size_t i = 0; i < sizeof m / sizeof m[0]; i++)
         for (size_t j = 0; j < sizeof k / sizeof k[0]; j++) {
             struct shape s = {.m = m[i], .n = 150, .k = k[j], .a_scale_step = 1, .bias = true, .residual = true};
+            s.a_zero = j == 1 ? RFA_ZERO_ONE_SIDED : 0;
             s.fill = (enum fill)((i + j) % FILL_COUNT);
             compare(row, &s);
         }
@@ -286,7 +291,7 @@ static void few_rows(const struct row *row)
 static void many_rows(const struct row *row)
 {
     for (size_t m = 34; m < 100; m += 3) {
-        struct shape s = {.m = m, .n = 35, .k = 70, .a_scale_step = 1, .residual = true};
+        struct shape s = {.m = m, .n = 35, .k = 70, .a_scale_step = 1, .a_zero = RFA_ZERO_ONE_SIDED, .residual = true};
         compare(row, &s);
     }
     struct shape s = {.m = 301, .n = 67, .k = 131, .a_scale_step = 1, .bias = true};

@@ -97,8 +97,8 @@ static void the_panel_index_walks_the_file_in_order(void **state)
 static void the_largest_k_cannot_overflow(void **state)
 {
     (void)state;
-    assert_true((int64_t)RFA_MAX_K * 127 * 127 <= INT32_MAX);
-    assert_true(((int64_t)RFA_MAX_K + 1) * 127 * 127 > INT32_MAX);
+    assert_true((int64_t)RFA_MAX_K * 254 * 127 <= INT32_MAX);
+    assert_true(((int64_t)RFA_MAX_K + 1) * 254 * 127 > INT32_MAX);
 }
 
 /* ------------------------------------------------------------------ panels */

@@ -140,6 +140,7 @@ static void lay_out(struct state *st, const struct rfa_session *s, struct carve 
         size_t padded = rfa_round_up(step->w.n, RFA_PANEL_N) * sizeof(float);
         on->w.data = step->w.data ? carve(c, weight_bytes(&step->w)) : NULL;
         on->w.scale = step->w.scale ? carve(c, padded) : NULL;
+        on->w.sum = step->w.sum ? carve(c, padded) : NULL;
         on->w.bias = step->w.bias ? carve(c, bias_count(s, step) * sizeof(float)) : NULL;
         on->w2.data = step->w2.data ? carve(c, weight_bytes(&step->w2)) : NULL;
     }
@@ -169,6 +170,7 @@ static enum rfa_status upload_step(struct state *st, const struct rfa_session *s
     size_t padded = rfa_round_up(step->w.n, RFA_PANEL_N) * sizeof(float);
     CUDA_TRY(st->log, step->name, restart, upload_matrix(st, on->w.data, &step->w, staging));
     CUDA_TRY(st->log, step->name, restart, upload(st, on->w.scale, step->w.scale, padded));
+    CUDA_TRY(st->log, step->name, restart, upload(st, on->w.sum, step->w.sum, padded));
     CUDA_TRY(st->log, step->name, restart, upload(st, on->w.bias, step->w.bias, bias_count(s, step) * sizeof(float)));
     CUDA_TRY(st->log, step->name, restart, upload_matrix(st, on->w2.data, &step->w2, staging));
     return RFA_OK;

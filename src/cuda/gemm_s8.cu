@@ -73,6 +73,7 @@ static __device__ void multiply(int acc[ROWS][OUTPUTS][4], const unsigned char *
 static __device__ void finish(const rfa_cuda_gemm_s8_args &g, uint32_t row, uint32_t output, int acc)
 {
     size_t at = (size_t)row * g.n + output;
+    acc -= g.a_zero ? g.a_zero * g.w_sum[output] : 0;
     float scale = g.a_scale[row * g.a_scale_step] * g.w_scale[output];
     float y = rfa_act_value(fmaf((float)acc, scale, g.bias ? g.bias[output] : 0.0f), g.act);
     if (g.residual)

@@ -38,10 +38,11 @@ struct rfa_cuda_table {
     int half;
 };
 
-/* Quantised rows; q NULL: none are wanted. */
+/* Quantised rows, `zero` standing for 0; q NULL: none are wanted. */
 struct rfa_cuda_q8 {
     int8_t *q;
     float *scale;
+    int zero;
 };
 
 /* Weights of an int8 product as the tensor cores' operand: [ceil(n/16)*2][chunks][32 lanes][16 bytes], a chunk is 64
@@ -62,7 +63,9 @@ struct rfa_cuda_gemm_s8_args {
     size_t a_stride;
     const float *a_scale;
     uint32_t a_scale_step;
+    int32_t a_zero;
     const void *w;
+    const int32_t *w_sum;
     const float *w_scale, *bias, *residual; /* bias, residual NULL: none */
     uint32_t n, chunks;
     struct rfa_cuda_rows rows;

@@ -18,8 +18,8 @@ static float *scales(const struct rfa_cuda_device *d, const struct rfa_session *
 
 static struct rfa_cuda_q8 q8(const struct rfa_cuda_device *d, const struct rfa_session *s, int id)
 {
-    struct rfa_cuda_q8 none = {NULL, NULL};
-    return id == RFA_NONE ? none : (struct rfa_cuda_q8){data(d, s, id), scales(d, s, id)};
+    struct rfa_cuda_q8 none = {NULL, NULL, 0};
+    return id == RFA_NONE ? none : (struct rfa_cuda_q8){data(d, s, id), scales(d, s, id), rfa_tensor(s, id)->zero};
 }
 
 static struct rfa_cuda_rows rows_of(const struct rfa_session *s, size_t unit, enum rfa_var var)
@@ -164,19 +164,21 @@ static void int8_product(const struct rfa_cuda_device *d, const struct rfa_sessi
     const struct rfa_cuda_weight *w = &on_device(d, s, step)->w;
     enum rfa_var var = rfa_tensor(s, step->in[0])->shape.var;
     struct rfa_cuda_gemm_s8_args args = {.dst = dst,
-                                    .a = data(d, s, step->in[0]),
-                                    .a_stride = rfa_row_bytes(step->w.k),
-                                    .a_scale = scales(d, s, step->in[0]),
-                                    .a_scale_step = 1,
-                                    .w = w->data,
-                                    .w_scale = w->scale,
-                                    .bias = w->bias,
-                                    .residual = data(d, s, step->in[1]),
-                                    .n = (uint32_t)step->w.n,
-                                    .chunks = (uint32_t)rfa_cuda_chunks(step->w.k),
-                                    .rows = rows(s, step->in[0]),
-                                    .act = step->p.linear.act,
-                                    .few = var == RFA_VAR_SENTENCE || var == RFA_VAR_KEYWORD};
+                                         .a = data(d, s, step->in[0]),
+                                         .a_stride = rfa_row_bytes(step->w.k),
+                                         .a_scale = scales(d, s, step->in[0]),
+                                         .a_scale_step = 1,
+                                         .a_zero = rfa_tensor(s, step->in[0])->zero,
+                                         .w = w->data,
+                                         .w_sum = w->sum,
+                                         .w_scale = w->scale,
+                                         .bias = w->bias,
+                                         .residual = data(d, s, step->in[1]),
+                                         .n = (uint32_t)step->w.n,
+                                         .chunks = (uint32_t)rfa_cuda_chunks(step->w.k),
+                                         .rows = rows(s, step->in[0]),
+                                         .act = step->p.linear.act,
+                                         .few = var == RFA_VAR_SENTENCE || var == RFA_VAR_KEYWORD};
     rfa_cuda_gemm_s8(&d->run, &args);
 }
 

@@ -9,6 +9,7 @@
 struct rfa_cuda_weight {
     const void *data; /* int8: retiled */
     const float *scale, *bias;
+    const int32_t *sum;
 };
 
 struct rfa_cuda_step {

@@ -20,20 +20,21 @@ static __device__ place find_place(const rfa_cuda_call *call, rfa_cuda_rows rows
     return {active ? row : 0, threadIdx.x % HALF_WARP, active};
 }
 
-/* Quantises value(i), i < n, of the place's row; the lanes hold the row's largest magnitude. */
+/* Quantises value(i), i < n, of the place's row; what sets its scale is found by all lanes together. */
 template <class Value> static __device__ void write_q8(const place &p, rfa_cuda_q8 q, uint32_t n, Value value)
 {
-    uint32_t largest = 0, stride = (uint32_t)rfa_row_bytes(n);
+    uint32_t above = 0, below = 0, stride = (uint32_t)rfa_row_bytes(n);
     for (uint32_t i = p.lane; i < n; i += HALF_WARP) {
-        uint32_t magnitude = rfa_magnitude(value(i));
-        largest = magnitude > largest ? magnitude : largest;
+        float x = value(i);
+        uint32_t *side = x < 0.0f ? &below : &above, magnitude = rfa_magnitude(x);
+        *side = magnitude > *side ? magnitude : *side;
     }
-    largest = largest16(largest);
-    float multiplier, scale = rfa_quant_scale(largest, &multiplier);
+    uint32_t reach = rfa_quant_reach(largest16(above), largest16(below), q.zero);
+    float multiplier, scale = rfa_quant_steps(reach, (float)(RFA_QMAX - q.zero), &multiplier);
     if (!p.active)
         return;
     for (uint32_t i = p.lane; i < stride; i += HALF_WARP)
-        q.q[p.row * stride + i] = i < n ? rfa_quant_value(value(i), multiplier) : (int8_t)0;
+        q.q[p.row * stride + i] = i < n ? rfa_quant_value_from(value(i), multiplier, q.zero) : (int8_t)q.zero;
     if (p.lane == 0)
         q.scale[p.row] = scale;
 }
