@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "comparison.h"
+#include "device_list.h"
 #include "source.h"
 
 static const char help[] =
@@ -24,17 +25,13 @@ static const char help[] =
     "  --json             one JSON object a comparison and line\n\n"
     "Exit status: 0 equal or within the tolerance, 1 not, or a run failed, 2 wrong usage.\n";
 
-enum { MOST_DEVICES = 8 };
-
 struct job {
     const char *model_path, *against, *devices, *tolerance;
     bool json;
     double tolerated;
     struct rfa_cli_source source;
     struct rfa_cli_session session;
-    char names[128]; /* --devices, cut at its commas */
-    const char *device[MOST_DEVICES];
-    int count;
+    struct rfa_device_list list;
 };
 
 /* One of the two runs. */
@@ -55,27 +52,6 @@ struct pair {
 
 /* ------------------------------------------------------------------ options */
 
-static bool split_devices(struct job *job)
-{
-    if (strlen(job->devices) >= sizeof job->names) {
-        fputs("refatom: --devices: the list is too long\n", stderr);
-        return false;
-    }
-    strcpy(job->names, job->devices);
-    for (char *name = job->names; name; job->count++) {
-        char *comma = strchr(name, ',');
-        if (comma)
-            *comma++ = 0;
-        if (job->count == MOST_DEVICES) {
-            fprintf(stderr, "refatom: --devices: more than %d\n", MOST_DEVICES);
-            return false;
-        }
-        job->device[job->count] = name;
-        name = comma;
-    }
-    return true;
-}
-
 static int parse(struct job *job, int argc, char **argv)
 {
     const struct rfa_cli_option options[] = {
@@ -90,9 +66,9 @@ static int parse(struct job *job, int argc, char **argv)
         job->devices = "cpu";
     if (!job->model_path)
         job->source = (struct rfa_cli_source){.video = NULL}; /* the same message */
-    if (!rfa_cli_source_check(&job->source, "compare") || !split_devices(job))
+    if (!rfa_cli_source_check(&job->source, "compare") || !rfa_device_list_split(&job->list, job->devices))
         return EXIT_USAGE;
-    if (job->against ? job->count > 2 : job->count < 2) {
+    if (job->against ? job->list.count > 2 : job->list.count < 2) {
         fputs("refatom: compare wants two devices or more, --devices cpu,cuda, or --against MODEL2 and at most two\n",
               stderr);
         return EXIT_USAGE;
@@ -103,24 +79,6 @@ static int parse(struct job *job, int argc, char **argv)
         return EXIT_USAGE;
     }
     return EXIT_DONE;
-}
-
-/* "cpu", "cpu:TIER", "cuda" into the options of a side; false after a message. */
-static bool side_options(struct side *side, const struct job *job)
-{
-    struct rfa_cli_session given = job->session;
-    const char *colon = strchr(side->device, ':');
-    given.device = side->device;
-    if (colon && strncmp(side->device, "cpu:", 4) == 0) {
-        given.device = "cpu";
-        given.cpu = colon + 1;
-    }
-    enum rfa_device device;
-    if (rfa_device_by_name(&device, given.device) != RFA_OK) {
-        fprintf(stderr, "refatom: --devices: '%s' is none of cpu, cpu:TIER, cuda\n", side->device);
-        return false;
-    }
-    return rfa_cli_session_options(&side->options, &given);
 }
 
 /* ------------------------------------------------------------------ work */
@@ -192,6 +150,11 @@ static void close_pair(struct pair *p)
     free(p->comparison);
 }
 
+static bool side_options(struct pair *p, int which)
+{
+    return rfa_device_list_options(&p->side[which].options, p->side[which].device, &p->job->session);
+}
+
 /* The first device, or model, against device `other`. */
 static int compare(const struct job *job, int other)
 {
@@ -200,11 +163,11 @@ static int compare(const struct job *job, int other)
     struct rfa_lockstep *lockstep = rfa_lockstep_new(place);
     int status = EXIT_FAILED;
     p.comparison = calloc(1, sizeof *p.comparison);
-    p.side[0] = (struct side){.path = job->model_path, .device = job->device[0]};
-    p.side[1] = (struct side){.path = job->against ? job->against : job->model_path, .device = job->device[other]};
+    p.side[0] = (struct side){.path = job->model_path, .device = job->list.name[0]};
+    p.side[1] = (struct side){.path = job->against ? job->against : job->model_path, .device = job->list.name[other]};
     if (!lockstep || !p.comparison)
         fputs("refatom: no memory for the comparison\n", stderr);
-    else if (!side_options(&p.side[0], job) || !side_options(&p.side[1], job))
+    else if (!side_options(&p, 0) || !side_options(&p, 1))
         status = EXIT_USAGE;
     else if (compare_sides(&p, lockstep, place) == RFA_OK) {
         p.comparison->tolerance = job->tolerated;
@@ -223,7 +186,7 @@ static int run(int argc, char **argv)
     int status = parse(&job, argc, argv), worst = EXIT_DONE;
     if (status != EXIT_DONE)
         return status;
-    for (int other = job.count > 1; other < job.count; other++) {
+    for (int other = job.list.count > 1; other < job.list.count; other++) {
         if (other > 1 && !job.json)
             printf("\n");
         status = compare(&job, other);

@@ -1,0 +1,41 @@
+#include "device_list.h"
+
+#include <string.h>
+
+bool rfa_device_list_split(struct rfa_device_list *list, const char *text)
+{
+    list->count = 0;
+    if (strlen(text) >= sizeof list->text) {
+        fputs("refatom: --devices: the list is too long\n", stderr);
+        return false;
+    }
+    strcpy(list->text, text);
+    for (char *name = list->text; name;) {
+        char *comma = strchr(name, ',');
+        if (comma)
+            *comma++ = 0;
+        if (list->count == RFA_MOST_DEVICES) {
+            fprintf(stderr, "refatom: --devices: more than %d\n", RFA_MOST_DEVICES);
+            return false;
+        }
+        list->name[list->count++] = name;
+        name = comma;
+    }
+    return true;
+}
+
+bool rfa_device_list_options(struct rfa_options *options, const char *name, const struct rfa_cli_session *session)
+{
+    struct rfa_cli_session given = *session;
+    enum rfa_device device;
+    given.device = name;
+    if (strncmp(name, "cpu:", 4) == 0) {
+        given.device = "cpu";
+        given.cpu = name + 4;
+    }
+    if (rfa_device_by_name(&device, given.device) != RFA_OK) {
+        fprintf(stderr, "refatom: --devices: '%s' is none of cpu, cpu:TIER, cuda\n", name);
+        return false;
+    }
+    return rfa_cli_session_options(options, &given);
+}
