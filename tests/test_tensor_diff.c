@@ -30,7 +30,7 @@ static void different_values_in_pieces(void **state)
     assert_int_equal(d.values, 4);
     assert_int_equal(d.different, 1);
     assert_int_equal(d.first, 3);
-    assert_true(d.largest == 5);
+    assert_true(d.largest == 5 && d.largest_share == 1);
     assert_true(rfa_tensor_diff_relative(&d) == 1); /* sqrt(25 / 25) */
     assert_true(fabs(rfa_tensor_diff_cosine(&d) - 25 / sqrt(25.0 * 50.0)) < 1e-15);
 }
@@ -59,6 +59,18 @@ static void whole_numbers(void **state)
     assert_true(d.largest == 2);
 }
 
+static void int8_rows_with_masks(void **state)
+{
+    (void)state;
+    const uint8_t left[] = {0, 100, 0xff, 0x80}, right[] = {0x80, 228, 0x7f, 0x81}; /* the first three are equal */
+    struct rfa_tensor_diff d = {0};
+    rfa_tensor_diff_add_s8(&d, left, 0, right, 0x80, 4, 8);
+    assert_int_equal(d.values, 4);
+    assert_int_equal(d.different, 1); /* -128 and 1 */
+    assert_int_equal(d.first, 11);
+    assert_true(d.largest == 129);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -66,6 +78,7 @@ int main(void)
         cmocka_unit_test(different_values_in_pieces),
         cmocka_unit_test(signs_of_zero_and_nan),
         cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(int8_rows_with_masks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,17 +13,22 @@ static const char help[] =
     "Runs the same inputs twice, side by side, and compares every named tensor and, with one model, what every step\n"
     "writes: equal bits, how many values differ, the largest difference, its root mean square relative to the left\n"
     "side's, the cosine, and the first value that differs. Nearest tokens that changed come with the margins by which\n"
-    "they won. The first device is compared with each of the others.\n\n"
+    "they won, and so do detections that only one side takes for a person. The first device is compared with each of\n"
+    "the others. Nothing is stored: the memory is that of two sessions (refatom plan).\n\n"
     "  --devices A,B      cpu, cpu:TIER (c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm) or cuda\n"
     "  --against MODEL2   another file of the same configuration, int8 against float for example, on the second "
     "device\n"
     "                     if two are given\n"
+    "  --fallback         leave out devices that are missing or refuse, instead of failing; one comparison must "
+    "remain\n"
     "  --tolerance X      relative differences up to X are fine, and changed indices whose margins are at most X;\n"
     "                     default 0: every bit counts; with --against any difference is fine\n"
     "  --inputs CASE  --video FILE  --caption TEXT  --at SECONDS  --threads N  --affinity CORES  --group N\n"
     "                     as in 'refatom run'\n"
     "  --json             one JSON object a comparison and line\n\n"
     "Exit status: 0 equal or within the tolerance, 1 not, or a run failed, 2 wrong usage.\n";
+
+enum { LEFT_OUT = -1 };
 
 struct job {
     const char *model_path, *against, *devices, *tolerance;
@@ -58,7 +63,8 @@ static int parse(struct job *job, int argc, char **argv)
         {"--devices", &job->devices, NULL},         {"--against", &job->against, NULL},
         {"--tolerance", &job->tolerance, NULL},     {"--json", NULL, &job->json},
         {"--threads", &job->session.threads, NULL}, {"--affinity", &job->session.affinity, NULL},
-        {"--group", &job->session.group, NULL},     RFA_CLI_SOURCE_OPTIONS(&job->source),
+        {"--group", &job->session.group, NULL},     {"--fallback", NULL, &job->session.fallback},
+        RFA_CLI_SOURCE_OPTIONS(&job->source),
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
         return EXIT_USAGE;
@@ -99,10 +105,23 @@ static void judge(void *user, const struct rfa_result_view *left, const struct r
     rfa_comparison_add(p->comparison, left, right, &p->side[RFA_LEFT].model->graph);
 }
 
+/* A tier that this machine lacks is no device of its own: a slower one would run in its place, and be equal. */
+static enum rfa_status check_tier(const struct side *side)
+{
+    const char *colon = strchr(side->device, ':');
+    const char *tier = colon ? colon + 1 : "auto", *fastest = rfa_cpu_tier(side->options.cpu_mask);
+    if (strcmp(tier, "auto") == 0 || strcmp(tier, fastest) == 0)
+        return RFA_OK;
+    return rfa_fail(&rfa_cli_log, RFA_ERR_UNSUPPORTED,
+                    "device %s: this machine or build has no %s, %s would run; 'refatom info --cpu' says why",
+                    side->device, tier, fastest);
+}
+
 static enum rfa_status open_side(struct pair *p, int which, struct rfa_lockstep_side *place)
 {
     struct side *side = &p->side[which];
     struct rfa_device_info device;
+    RFA_TRY(check_tier(side));
     if (which == RFA_LEFT || p->job->against)
         RFA_TRY(rfa_model_open(&side->model, side->path, &rfa_cli_log));
     else
@@ -155,6 +174,16 @@ static bool side_options(struct pair *p, int which)
     return rfa_device_list_options(&p->side[which].options, p->side[which].device, &p->job->session);
 }
 
+/* Whether --fallback leaves this pair out: its device is missing or refuses. */
+static bool left_out(const struct pair *p, enum rfa_status status)
+{
+    bool device_failed = status == RFA_ERR_DEVICE || status == RFA_ERR_UNSUPPORTED;
+    if (!device_failed || !p->job->session.fallback)
+        return false;
+    fprintf(stderr, "refatom: %s and %s are not compared, as --fallback says\n", p->side[0].device, p->side[1].device);
+    return true;
+}
+
 /* The first device, or model, against device `other`. */
 static int compare(const struct job *job, int other)
 {
@@ -169,10 +198,14 @@ static int compare(const struct job *job, int other)
         fputs("refatom: no memory for the comparison\n", stderr);
     else if (!side_options(&p, 0) || !side_options(&p, 1))
         status = EXIT_USAGE;
-    else if (compare_sides(&p, lockstep, place) == RFA_OK) {
+    else {
+        enum rfa_status result = compare_sides(&p, lockstep, place);
         p.comparison->tolerance = job->tolerated;
-        (job->json ? rfa_comparison_print_json : rfa_comparison_print)(p.comparison);
-        status = rfa_comparison_within(p.comparison) ? EXIT_DONE : EXIT_FAILED;
+        if (result == RFA_OK) {
+            (job->json ? rfa_comparison_print_json : rfa_comparison_print)(p.comparison);
+            status = rfa_comparison_within(p.comparison) ? EXIT_DONE : EXIT_FAILED;
+        } else if (left_out(&p, result))
+            status = LEFT_OUT;
     }
     if (p.comparison)
         close_pair(&p);
@@ -183,18 +216,21 @@ static int compare(const struct job *job, int other)
 static int run(int argc, char **argv)
 {
     struct job job = {.model_path = NULL};
-    int status = parse(&job, argc, argv), worst = EXIT_DONE;
+    int status = parse(&job, argc, argv), worst = EXIT_DONE, compared = 0;
     if (status != EXIT_DONE)
         return status;
     for (int other = job.list.count > 1; other < job.list.count; other++) {
-        if (other > 1 && !job.json)
+        if (compared > 0 && !job.json)
             printf("\n");
         status = compare(&job, other);
         if (status == EXIT_USAGE)
             return status;
         worst = status > worst ? status : worst;
+        compared += status != LEFT_OUT;
     }
-    return worst;
+    if (compared == 0)
+        fputs("refatom: no comparison is left; name devices that this machine has\n", stderr);
+    return compared ? worst : EXIT_FAILED;
 }
 
 const struct rfa_command rfa_cmd_compare = {

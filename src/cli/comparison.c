@@ -38,6 +38,14 @@ static struct rfa_compared *find(struct rfa_comparison *c, const struct rfa_resu
     return t;
 }
 
+static void measure(struct rfa_tensor_diff *d, const struct rfa_result_view *left, const struct rfa_result_view *right)
+{
+    if (left->int8)
+        rfa_tensor_diff_add_s8(d, left->data, left->mask, right->data, right->mask, left->count, left->first);
+    else
+        rfa_tensor_diff_add(d, left->element, left->data, right->data, left->count, left->first);
+}
+
 static void add_tensor(struct rfa_comparison *c, const struct rfa_result_view *left,
                        const struct rfa_result_view *right)
 {
@@ -46,23 +54,19 @@ static void add_tensor(struct rfa_comparison *c, const struct rfa_result_view *l
         c->no_memory = true;
         return;
     }
-    rfa_tensor_diff_add(&t->diff, left->element, left->data, right->data, left->count, left->first);
+    measure(&t->diff, left, right);
     for (int i = 0; i < 2; i++)
         if (t->kept[i])
             memcpy((unsigned char *)t->kept[i] + left->first * 4, (i ? right : left)->data, left->count * 4);
 }
 
-static const char *stage_name(enum rfa_stage stage)
-{
-    static const char *const name[] = {"vision", "scene", "text", "answer"};
-    return name[stage];
-}
-
 static void add_step(struct rfa_comparison *c, const struct rfa_result_view *left, const struct rfa_result_view *right,
                      const struct rfa_step *step)
 {
-    struct rfa_compared_step found = {.stage = stage_name(step->stage), .op = rfa_ops[step->op].name};
-    rfa_tensor_diff_add(&found.diff, left->element, left->data, right->data, left->count, left->first);
+    struct rfa_compared_step found = {
+        .stage = rfa_stage_name((int)step->stage), .op = rfa_ops[step->op].name, .rank = left->rank};
+    measure(&found.diff, left, right);
+    memcpy(found.dim, left->dim, sizeof found.dim);
     c->steps++;
     if (found.diff.different == 0)
         return;
@@ -72,12 +76,35 @@ static void add_step(struct rfa_comparison *c, const struct rfa_result_view *lef
     c->steps_different++;
 }
 
+/* The step that decides, NULL where the model has none. */
+static const struct rfa_step *deciding_step(const struct rfa_graph *graph)
+{
+    for (int i = 0; i < graph->step_count; i++)
+        if (graph->step[i].op == RFA_OP_DETECTIONS)
+            return &graph->step[i];
+    return NULL;
+}
+
+static void add_persons(struct rfa_comparison *c, const struct rfa_result_view *left,
+                        const struct rfa_result_view *right, const struct rfa_graph *graph)
+{
+    const struct rfa_step *step = deciding_step(graph);
+    if (!step || strcmp(left->name, "detr_logits") != 0)
+        return;
+    c->person = calloc(left->dim[0], sizeof *c->person);
+    c->no_memory = c->no_memory || !c->person;
+    if (c->person)
+        c->persons = rfa_persons_compare(c->person, left->data, right->data, left->dim[0], left->dim[1],
+                                         step->p.detections.person);
+}
+
 void rfa_comparison_add(struct rfa_comparison *c, const struct rfa_result_view *left,
                         const struct rfa_result_view *right, const struct rfa_graph *graph)
 {
-    if (left->step < 0)
+    if (left->step < 0) {
         add_tensor(c, left, right);
-    else
+        add_persons(c, left, right, graph);
+    } else
         add_step(c, left, right, &graph->step[left->step]);
 }
 
@@ -86,6 +113,7 @@ void rfa_comparison_free(struct rfa_comparison *c)
     for (size_t i = 0; i < c->tensors; i++)
         for (int side = 0; side < 2; side++)
             free(c->tensor[i].kept[side]);
+    free(c->person);
 }
 
 bool rfa_comparison_equal(const struct rfa_comparison *c)
@@ -111,16 +139,8 @@ static const struct rfa_compared *margins(const struct rfa_comparison *c, const 
     return NULL;
 }
 
-struct changed_index {
-    const char *tensor;
-    size_t row, frame;
-    int32_t index[2];
-    double margin[2]; /* best minus second best cosine; NaN where it is not known */
-};
-
-/* The next changed index of tensor t from *at on; false when there is no more. */
-static bool next_change(struct changed_index *out, const struct rfa_comparison *c, const struct rfa_compared *t,
-                        size_t *at)
+bool rfa_comparison_next_change(struct rfa_changed_index *out, const struct rfa_comparison *c,
+                                const struct rfa_compared *t, size_t *at)
 {
     const int32_t *left = t->kept[0], *right = t->kept[1];
     size_t frames = t->rank > 1 ? t->dim[t->rank - 1] : 1, count = values(t);
@@ -129,7 +149,7 @@ static bool next_change(struct changed_index *out, const struct rfa_comparison *
     if (*at == count)
         return false;
     const struct rfa_compared *m = margins(c, t);
-    *out = (struct changed_index){t->name, *at / frames, *at % frames, {left[*at], right[*at]}, {NAN, NAN}};
+    *out = (struct rfa_changed_index){t->name, *at / frames, *at % frames, {left[*at], right[*at]}, {NAN, NAN}};
     for (int i = 0; i < 2 && m; i++)
         out->margin[i] = (double)((const float *)m->kept[i])[*at];
     ++*at;
@@ -138,8 +158,8 @@ static bool next_change(struct changed_index *out, const struct rfa_comparison *
 
 static bool changes_within(const struct rfa_comparison *c, const struct rfa_compared *t)
 {
-    struct changed_index change;
-    for (size_t at = 0; next_change(&change, c, t, &at);)
+    struct rfa_changed_index change;
+    for (size_t at = 0; rfa_comparison_next_change(&change, c, t, &at);)
         if (!(change.margin[0] <= c->tolerance && change.margin[1] <= c->tolerance))
             return false;
     return true;
@@ -157,170 +177,4 @@ bool rfa_comparison_within(const struct rfa_comparison *c)
             return false;
     }
     return true;
-}
-
-/* ------------------------------------------------------------------ text */
-
-static const char *shape(char out[64], const struct rfa_compared *t)
-{
-    size_t n = 0;
-    for (uint32_t i = 0; i < t->rank; i++)
-        n += (size_t)snprintf(out + n, 64 - n, "%s%zu", i ? "x" : "", t->dim[i]);
-    return out;
-}
-
-static void print_diff(const struct rfa_tensor_diff *d)
-{
-    if (d->different == 0) {
-        printf("equal\n");
-        return;
-    }
-    printf("%9zu of %-9zu  %9.2e  %9.2e  %10.7f  %zu\n", d->different, d->values, d->largest,
-           rfa_tensor_diff_relative(d), rfa_tensor_diff_cosine(d), d->first);
-}
-
-/* A detection that only one side takes for a person: its index and margin are 0 by rule on the other. */
-static bool person_changed(const struct changed_index *c)
-{
-    return strcmp(c->tensor, "box_index") == 0 && (c->margin[0] == 0) != (c->margin[1] == 0);
-}
-
-static void print_change(const struct changed_index *change, size_t *person_row)
-{
-    if (!person_changed(change)) {
-        printf("%-20s row %4zu, frame %2zu: %4d | %-4d  %.2e | %.2e\n", change->tensor, change->row, change->frame,
-               change->index[0], change->index[1], change->margin[0], change->margin[1]);
-    } else if (*person_row != change->row + 1) {
-        *person_row = change->row + 1;
-        printf("%-20s row %4zu: a person on the %s alone\n", change->tensor, change->row,
-               change->margin[0] == 0 ? "right" : "left");
-    }
-}
-
-static void print_changes(const struct rfa_comparison *c)
-{
-    struct changed_index change;
-    size_t count = 0, person_row = 0;
-    for (size_t i = 0; i < c->tensors; i++)
-        for (size_t at = 0; c->tensor[i].index && next_change(&change, c, &c->tensor[i], &at); count++) {
-            if (count == 0)
-                printf("\nnearest tokens that changed                    margins (best minus second best cosine)\n");
-            print_change(&change, &person_row);
-        }
-}
-
-static void print_steps(const struct rfa_comparison *c)
-{
-    if (c->steps_different == 0)
-        return;
-    printf("\n%-7s %-14s %-34s      different values  largest    relative   cosine      first\n", "stage", "op",
-           "step");
-    for (size_t i = 0; i < c->steps_different && i < RFA_COMPARED_STEPS; i++) {
-        printf("%-7s %-14s %-34s ", c->step[i].stage, c->step[i].op, c->step[i].name);
-        print_diff(&c->step[i].diff);
-    }
-    if (c->steps_different > RFA_COMPARED_STEPS)
-        printf("and %zu more\n", c->steps_different - RFA_COMPARED_STEPS);
-}
-
-static void print_verdict(const struct rfa_comparison *c)
-{
-    size_t different = 0;
-    for (size_t i = 0; i < c->tensors; i++)
-        different += c->tensor[i].diff.different != 0;
-    printf("\n%zu of %zu tensors", c->tensors - different, c->tensors);
-    if (c->steps)
-        printf(" and %zu of %zu results of steps", c->steps - c->steps_different, c->steps);
-    printf(" have equal bits");
-    if (c->tolerance > 0)
-        printf("; %s the tolerance of %g", rfa_comparison_within(c) ? "all within" : "not all within", c->tolerance);
-    printf("\n");
-}
-
-void rfa_comparison_print(const struct rfa_comparison *c)
-{
-    char text[64];
-    printf("left     %s\nright    %s\n\n", c->title[0], c->title[1]);
-    printf("%-20s %-16s      different values  largest    relative   cosine      first\n", "tensor", "shape");
-    for (size_t i = 0; i < c->tensors; i++) {
-        printf("%-20s %-16s ", c->tensor[i].name, shape(text, &c->tensor[i]));
-        print_diff(&c->tensor[i].diff);
-    }
-    print_steps(c);
-    print_changes(c);
-    print_verdict(c);
-}
-
-/* ------------------------------------------------------------------ JSON */
-
-/* JSON has no infinity. */
-static void json_number(const char *name, double x)
-{
-    if (isfinite(x))
-        printf(", \"%s\": %.9g", name, x);
-    else
-        printf(", \"%s\": null", name);
-}
-
-static void json_diff(const struct rfa_tensor_diff *d)
-{
-    printf(", \"values\": %zu, \"different\": %zu", d->values, d->different);
-    if (d->different)
-        printf(", \"first\": %zu", d->first);
-    json_number("largest", d->largest);
-    json_number("relative", rfa_tensor_diff_relative(d));
-    json_number("cosine", rfa_tensor_diff_cosine(d));
-}
-
-static void json_tensors(const struct rfa_comparison *c)
-{
-    for (size_t i = 0; i < c->tensors; i++) {
-        const struct rfa_compared *t = &c->tensor[i];
-        printf("%s{\"name\": \"%s\", \"shape\": [", i ? ", " : "", t->name);
-        for (uint32_t k = 0; k < t->rank; k++)
-            printf("%s%zu", k ? ", " : "", t->dim[k]);
-        printf("]");
-        json_diff(&t->diff);
-        printf("}");
-    }
-}
-
-static void json_steps(const struct rfa_comparison *c)
-{
-    for (size_t i = 0; i < c->steps_different && i < RFA_COMPARED_STEPS; i++) {
-        printf("%s{\"stage\": \"%s\", \"op\": \"%s\", \"step\": \"%s\"", i ? ", " : "", c->step[i].stage, c->step[i].op,
-               c->step[i].name);
-        json_diff(&c->step[i].diff);
-        printf("}");
-    }
-}
-
-static void json_changes(const struct rfa_comparison *c)
-{
-    struct changed_index change;
-    size_t count = 0;
-    for (size_t i = 0; i < c->tensors; i++)
-        for (size_t at = 0; c->tensor[i].index && next_change(&change, c, &c->tensor[i], &at); count++) {
-            printf("%s{\"tensor\": \"%s\", \"row\": %zu, \"frame\": %zu, \"left\": %d, \"right\": %d",
-                   count ? ", " : "", change.tensor, change.row, change.frame, change.index[0], change.index[1]);
-            json_number("left_margin", change.margin[0]);
-            json_number("right_margin", change.margin[1]);
-            printf("}");
-        }
-}
-
-void rfa_comparison_print_json(const struct rfa_comparison *c)
-{
-    printf("{\"left\": ");
-    rfa_cli_json_string(stdout, c->title[0], strlen(c->title[0]));
-    printf(", \"right\": ");
-    rfa_cli_json_string(stdout, c->title[1], strlen(c->title[1]));
-    printf(", \"tensors\": [");
-    json_tensors(c);
-    printf("], \"steps\": %zu, \"steps_different\": %zu, \"first_steps\": [", c->steps, c->steps_different);
-    json_steps(c);
-    printf("], \"changed_indices\": [");
-    json_changes(c);
-    printf("], \"equal\": %s, \"within\": %s}\n", rfa_comparison_equal(c) ? "true" : "false",
-           rfa_comparison_within(c) ? "true" : "false");
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "backend.h"
+
 bool rfa_device_list_split(struct rfa_device_list *list, const char *text)
 {
     list->count = 0;
@@ -34,7 +36,8 @@ bool rfa_device_list_options(struct rfa_options *options, const char *name, cons
         given.cpu = name + 4;
     }
     if (rfa_device_by_name(&device, given.device) != RFA_OK) {
-        fprintf(stderr, "refatom: --devices: '%s' is none of cpu, cpu:TIER, cuda\n", name);
+        fprintf(stderr, "refatom: --devices: '%s' is none of cpu, cpu:TIER, cuda; this build has cpu%s\n", name,
+                rfa_backend_of(RFA_DEVICE_CUDA) ? " and cuda" : " alone");
         return false;
     }
     return rfa_cli_session_options(options, &given);

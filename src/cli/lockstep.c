@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "ops.h"
+#include "quant.h"
 
 struct rfa_lockstep_side {
     struct rfa_lockstep *both;
@@ -109,27 +110,44 @@ void rfa_lockstep_trace(void *side, const struct rfa_trace *t)
     meet(side, &view);
 }
 
-/* Results in int8 are not looked at: the step that reads them shows where they differ. Nor is a store, which leaves the
- * places of later frames unwritten. */
+/* Int8 rows, padding included, and then their scales. */
+static void meet_int8(struct rfa_lockstep_side *mine, const struct rfa_session *s, int id, struct rfa_result_view view)
+{
+    bool map = rfa_tensor(s, id)->type == RFA_TENSOR_Q8_MAP;
+    size_t scales = map ? 1 : view.dim[0];
+    view.dim[1] = map ? rfa_map_row_bytes(view.dim[1]) : rfa_row_bytes(view.dim[1]);
+    view.count = view.dim[0] * view.dim[1];
+    view.int8 = true;
+    view.mask = s->backend ? 0 : s->kernels.gemm_s8->a_xor;
+    meet(mine, &view);
+    view = (struct rfa_result_view){
+        .name = view.name, .step = view.step, .rank = 1, .dim = {scales}, .count = scales, .data = rfa_scales(s, id)};
+    meet(mine, &view);
+}
+
+/* A store is not looked at: it leaves the places of later frames unwritten. */
 static void after_step(void *user, const struct rfa_session *s, int step)
 {
     struct rfa_lockstep_side *mine = user;
     const struct rfa_step *done = &s->model->graph.step[step];
     for (int i = 0; i < RFA_STEP_OUTPUTS && done->op != RFA_OP_STORE; i++) {
         int id = done->out[i];
-        if (id == RFA_NONE || (rfa_tensor(s, id)->type != RFA_TENSOR_F32 && rfa_tensor(s, id)->type != RFA_TENSOR_I32))
+        if (id == RFA_NONE)
             continue;
         if (s->backend && s->backend->get(s->device, s, id) != RFA_OK)
             continue; /* the next step fails as well, and tells */
+        enum rfa_tensor_type type = rfa_tensor(s, id)->type;
         struct rfa_result_view view = {.name = done->name[0] ? done->name : rfa_ops[done->op].name,
                                        .step = step,
-                                       .element = rfa_tensor(s, id)->type == RFA_TENSOR_I32 ? RFA_ELEMENT_I32
-                                                                                            : RFA_ELEMENT_F32,
+                                       .element = type == RFA_TENSOR_I32 ? RFA_ELEMENT_I32 : RFA_ELEMENT_F32,
                                        .rank = 2,
                                        .dim = {rfa_rows(s, id), rfa_cols(s, id)},
                                        .count = rfa_rows(s, id) * rfa_cols(s, id),
                                        .data = rfa_data(s, id)};
-        meet(mine, &view);
+        if (type == RFA_TENSOR_Q8 || type == RFA_TENSOR_Q8_MAP)
+            meet_int8(mine, s, id, view);
+        else
+            meet(mine, &view);
     }
 }
 

@@ -15,6 +15,8 @@ struct rfa_result_view {
     uint32_t rank;
     size_t dim[4];       /* of the whole tensor */
     size_t first, count; /* values of the tensor that `data` holds: first ... first + count - 1 */
+    bool int8;           /* `data` holds bytes, each flipped by `mask`; `element` means nothing then */
+    uint8_t mask;
     const void *data;
 };
 

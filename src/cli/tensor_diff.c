@@ -16,8 +16,19 @@ static void note(struct rfa_tensor_diff *d, double left, double right, size_t at
         d->first = at;
     if (isnan(difference))
         difference = INFINITY;
+    double size = fmax(fabs(left), fabs(right)), share = isinf(difference) ? INFINITY
+                                                         : size > 0        ? difference / size
+                                                                           : 0;
+    d->largest_share = share > d->largest_share ? share : d->largest_share;
     d->largest = difference > d->largest ? difference : d->largest;
     d->difference2 += difference * difference;
+}
+
+static void weigh(struct rfa_tensor_diff *d, double left, double right)
+{
+    d->left2 += left * left;
+    d->right2 += right * right;
+    d->dot += left * right;
 }
 
 void rfa_tensor_diff_add(struct rfa_tensor_diff *d, enum rfa_element element, const void *left, const void *right,
@@ -29,9 +40,20 @@ void rfa_tensor_diff_add(struct rfa_tensor_diff *d, enum rfa_element element, co
         double l = value(element, left, i), r = value(element, right, i);
         if (left_bits[i] != right_bits[i])
             note(d, l, r, offset + i);
-        d->left2 += l * l;
-        d->right2 += r * r;
-        d->dot += l * r;
+        weigh(d, l, r);
+    }
+}
+
+void rfa_tensor_diff_add_s8(struct rfa_tensor_diff *d, const void *left, uint8_t left_mask, const void *right,
+                            uint8_t right_mask, size_t count, size_t offset)
+{
+    const uint8_t *left_bytes = left, *right_bytes = right;
+    d->values += count;
+    for (size_t i = 0; i < count; i++) {
+        double l = (double)(int8_t)(left_bytes[i] ^ left_mask), r = (double)(int8_t)(right_bytes[i] ^ right_mask);
+        if (l != r)
+            note(d, l, r, offset + i);
+        weigh(d, l, r);
     }
 }
 

@@ -276,8 +276,13 @@ static enum rfa_status sync(void *state, const struct rfa_session *s)
     return RFA_OK;
 }
 
+/* Of the rows of the current call; of int8 rows to the end of their scales, which lie behind the largest number of rows. */
 static size_t current_bytes(const struct rfa_session *s, int tensor)
 {
+    enum rfa_tensor_type type = rfa_tensor(s, tensor)->type;
+    size_t scales = type == RFA_TENSOR_Q8 ? rfa_rows(s, tensor) : type == RFA_TENSOR_Q8_MAP ? 1 : 0;
+    if (scales)
+        return (size_t)((unsigned char *)(rfa_scales(s, tensor) + scales) - (unsigned char *)rfa_data(s, tensor));
     return rfa_rows(s, tensor) * rfa_cols(s, tensor) * sizeof(float); /* I32 alike */
 }
 
