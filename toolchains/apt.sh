@@ -35,3 +35,23 @@ apt_install() {
     rm -f "$apt_log"
     return 1
 }
+
+# apt_unpack ARCH FOLDER PACKAGE...: packages of another architecture, unpacked into FOLDER. The system stays as it is, and no right is needed. False
+# where they cannot be had.
+apt_unpack() {
+    apt_arch=$1 apt_folder=$2
+    shift 2
+    command -v apt-get >/dev/null 2>&1 || return 1
+    apt_work=$(mktemp -d)
+    mkdir -p "$apt_work/lists/partial" "$apt_work/cache/archives/partial"
+    apt_own="apt-get -qq -o Dir::State::lists=$apt_work/lists -o Dir::Cache=$apt_work/cache -o APT::Sandbox::User=root
+        -o APT::Architecture=$apt_arch -o APT::Architectures=$apt_arch"
+    if (cd "$apt_work" && $apt_own update && $apt_own download "$@") >/dev/null 2>&1; then
+        mkdir -p "$apt_folder"
+        for apt_package in "$apt_work"/*.deb; do
+            dpkg-deb -x "$apt_package" "$apt_folder"
+        done
+    fi
+    rm -rf "$apt_work"
+    [ -d "$apt_folder" ]
+}

@@ -1,49 +1,40 @@
 #!/bin/sh
 # The kernel tests and int8 models on emulated CPUs:  emulate.sh [TARGET...]     default: aarch64 arm riscv64 x86_64
+#   quick   the part of 'make test': a few kernels and the models on two Arm CPUs, built in BUILD/emulated; installs nothing, exit status 77
+#           where compiler or emulator are not there
+#   setup   installs what quick needs
 # On every CPU below: the tier that must be chosen there, the tests of all kernels and of what the numbers rest on, and the digests of the int8 traces
 # (tests/data/int8.sha256). Builds in build-emulate-TARGET; x86_64 takes the native build (BUILD, default build). Installs compilers and emulators on
-# Debian and Ubuntu. CMocka for another architecture comes from Debian's package for it; where there is none (riscv64) only the models run.
+# Debian and Ubuntu. CMocka for another architecture comes out of Debian's package for it; where there is none (riscv64) only the models run.
 # EMULATE_CPUS="cortex-a76 max" picks among the CPUs.
 set -eu
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- aarch64 arm riscv64 x86_64
-root=""
-[ "$(id -u)" -eq 0 ] || root=sudo
 jobs=${JOBS:-$(nproc)}
+native=$(cd "${BUILD:-build}" 2>/dev/null && pwd || true)
 begin=$(date +%s)
 # With a policy given, the program does not start itself again, which would leave the emulator.
 export OMP_WAIT_POLICY=passive
 
 . toolchains/apt.sh
 
-# cmocka ARCH FOLDER: Debian's library for that architecture, unpacked into FOLDER; false where there is none
-cmocka() {
-    [ ! -d "$2/usr" ] || return 0
-    if ! dpkg --print-foreign-architectures | grep -qx "$1"; then
-        [ "$1" != riscv64 ] && grep -qx 'ID=debian' /etc/os-release || return 1
-        $root dpkg --add-architecture "$1"
-        $root apt-get -o DPkg::Lock::Timeout=300 update -qq || true
-    fi
-    mkdir -p "$2"
-    (cd "$2" && apt-get -qq download "libcmocka0:$1" "libcmocka-dev:$1" 2>/dev/null && for package in *.deb; do dpkg -x "$package" . || exit 1; done)
-}
-
 # pack_s8 tests pack_rows_s8 and pack_cols_s8.
 tests="kernel_rows poly quant gguf text plan model pack_s8 $(sed -n 's/^KERNEL(\([a-z0-9_]*\), c,.*/\1/p' simd/kernels.def | grep -v '^pack_')"
 
-# build TARGET TRIPLE ARCH
+packages() { apt_install cmake make pkg-config "gcc-$(echo "$1" | tr _ -)" "libc6-dev-$2-cross" qemu-user; } # TRIPLE ARCH
+
+# build TRIPLE ARCH FOLDER
 build() {
-    apt_install cmake make pkg-config "gcc-$(echo "$2" | tr _ -)" "libc6-dev-$3-cross" qemu-user
     with_tests=OFF
-    if cmocka "$3" "$PWD/build-emulate-$1/cmocka"; then
+    if [ -d "$3/cmocka" ] || apt_unpack "$2" "$3/cmocka" libcmocka0 libcmocka-dev; then
         with_tests=ON
         # Its description says /usr: with the sysroot set pkg-config names the unpacked folder instead.
-        export PKG_CONFIG_SYSROOT_DIR="$PWD/build-emulate-$1/cmocka"
+        export PKG_CONFIG_SYSROOT_DIR="$3/cmocka"
     else
-        echo "emulate: no CMocka for $3 can be had: $1 runs the models only"
+        echo "emulate: no CMocka for $2 can be had: only the models run there"
     fi
-    PKG_CONFIG_PATH="$PWD/build-emulate-$1/cmocka/usr/lib/$2/pkgconfig" cmake -S . -B "build-emulate-$1" \
-        -DCMAKE_TOOLCHAIN_FILE="$PWD/toolchains/$2.cmake" -DRFA_FFMPEG=OFF -DRFA_TURBOJPEG=OFF -DRFA_OPENBLAS=OFF -DRFA_TESTS=$with_tests >/dev/null
+    PKG_CONFIG_PATH="$3/cmocka/usr/lib/$1/pkgconfig" cmake -S . -B "$3" \
+        -DCMAKE_TOOLCHAIN_FILE="$PWD/toolchains/$1.cmake" -DRFA_FFMPEG=OFF -DRFA_TURBOJPEG=OFF -DRFA_OPENBLAS=OFF -DRFA_TESTS=$with_tests >/dev/null
     targets=refatom_cli
     if [ $with_tests = ON ]; then
         for test in $tests; do
@@ -51,7 +42,7 @@ build() {
         done
     fi
     # shellcheck disable=SC2086
-    cmake --build "build-emulate-$1" -j "$jobs" --target $targets >/dev/null
+    cmake --build "$3" -j "$jobs" --target $targets >/dev/null
 }
 
 # on CPU TIER FOLDER EMULATOR...: everything on one CPU
@@ -64,11 +55,11 @@ on() {
     started=$(date +%s)
     chosen=$($emulator "$folder/refatom" info --cpu | sed -n 's/^tier *//p')
     [ "$chosen" = "$tier" ] || { echo "emulate: $cpu runs '$chosen', not '$tier'" >&2; exit 1; }
-    sh tests/test_digest.sh "$emulator $PWD/$folder/refatom" quick >/dev/null
+    sh tests/test_digest.sh "$emulator $folder/refatom" quick >/dev/null
     passed=0
     for test in $tests; do
         [ -x "$folder/tests/test_$test" ] || continue
-        (cd tests && $emulator "../$folder/tests/test_$test") >"$folder/emulated.log" 2>&1 ||
+        (cd tests && $emulator "$folder/tests/test_$test") >"$folder/emulated.log" 2>&1 ||
             { tail -n 30 "$folder/emulated.log" >&2; echo "emulate: test_$test fails on $cpu" >&2; exit 1; }
         [ "$test" != gemm_s8 ] || rows=$(sed -n 's/^\[ *OK \] gemm_s8\///p' "$folder/emulated.log" | tr '\n' ' ')
         passed=$((passed + 1))
@@ -76,40 +67,60 @@ on() {
     echo "emulate: $cpu: tier $tier, int8 digests equal, $passed test programs passed (gemm_s8: ${rows:-none}), $(($(date +%s) - started)) s"
 }
 
+# under TRIPLE FOLDER: the emulator's options for FOLDER's build. Without the path the loader of the compiler's libc would find another libc of that
+# architecture, where one is installed, and threads of the two together hang.
+under() { echo "-L /usr/$1 -E LD_LIBRARY_PATH=/usr/$1/lib:$2/cmocka/usr/lib/$1"; }
+
+# arm64 FOLDER CPU:TIER...
+arm64() {
+    folder=$1
+    shift
+    build aarch64-linux-gnu arm64 "$folder"
+    for pair in "$@"; do
+        on "${pair%:*}" "${pair#*:}" "$folder" qemu-aarch64 "$(under aarch64-linux-gnu "$folder")"
+    done
+}
+
 for target in "$@"; do
     rows=""
+    all=$tests
     case $target in
-    aarch64)
-        build aarch64 aarch64-linux-gnu arm64
-        libraries="$PWD/build-emulate-aarch64/cmocka/usr/lib/aarch64-linux-gnu"
-        for pair in cortex-a53:neon cortex-a72:neon cortex-a76:dotprod max:i8mm; do
-            on "${pair%:*}" "${pair#*:}" build-emulate-aarch64 qemu-aarch64 -L /usr/aarch64-linux-gnu -E "LD_LIBRARY_PATH=$libraries"
+    setup) packages aarch64-linux-gnu arm64 ;;
+    quick)
+        for program in aarch64-linux-gnu-gcc qemu-aarch64; do
+            command -v $program >/dev/null || { echo "emulate: left out: no $program; 'sh toolchains/emulate.sh setup' installs it"; exit 77; }
         done
+        tests="kernel_rows gemm_s8 quantize_row scan_f32"
+        arm64 "$native/emulated" cortex-a53:neon max:i8mm
+        ;;
+    aarch64)
+        packages aarch64-linux-gnu arm64
+        arm64 "$PWD/build-emulate-aarch64" cortex-a53:neon cortex-a72:neon cortex-a76:dotprod max:i8mm
         ;;
     arm)
-        all=$tests
+        folder=$PWD/build-emulate-arm
+        packages arm-linux-gnueabihf armhf
         tests=$(echo "$tests" | sed 's/ poly / /') # its references want a long double wider than double
-        build arm arm-linux-gnueabihf armhf
+        build arm-linux-gnueabihf armhf "$folder"
         for cpu in cortex-a15 max; do
-            on $cpu c build-emulate-arm qemu-arm -L /usr/arm-linux-gnueabihf -E "LD_LIBRARY_PATH=$PWD/build-emulate-arm/cmocka/usr/lib/arm-linux-gnueabihf"
+            on $cpu c "$folder" qemu-arm "$(under arm-linux-gnueabihf "$folder")"
         done
-        tests=$all
         ;;
     riscv64)
-        build riscv64 riscv64-linux-gnu riscv64
-        on rv64 c build-emulate-riscv64 qemu-riscv64 -L /usr/riscv64-linux-gnu
+        packages riscv64-linux-gnu riscv64
+        build riscv64-linux-gnu riscv64 "$PWD/build-emulate-riscv64"
+        on rv64 c "$PWD/build-emulate-riscv64" qemu-riscv64 "$(under riscv64-linux-gnu "$PWD/build-emulate-riscv64")"
         ;;
     x86_64)
         apt_install qemu-user
         [ "$(uname -m)" = x86_64 ] || { echo "emulate: x86_64 wants a build for x86_64" >&2; exit 1; }
-        on Nehalem c "${BUILD:-build}" qemu-x86_64
+        on Nehalem c "$native" qemu-x86_64
         # QEMU 7.2 reads what VPMASKMOV masks out and so runs into guard pages: no tests of kernels here, which run on real AVX2 everywhere.
-        all=$tests
         tests="kernel_rows poly quant gguf text plan model"
-        on Haswell-noTSX,pcid=off,x2apic=off,tsc-deadline=off,invpcid=off avx2 "${BUILD:-build}" qemu-x86_64
-        tests=$all
+        on Haswell-noTSX,pcid=off,x2apic=off,tsc-deadline=off,invpcid=off avx2 "$native" qemu-x86_64
         ;;
-    *) echo "emulate: no target '$target'; there are aarch64 arm riscv64 x86_64" >&2 && exit 2 ;;
+    *) echo "emulate: no target '$target'; there are aarch64 arm riscv64 x86_64, quick and setup" >&2 && exit 2 ;;
     esac
+    tests=$all
 done
 echo "emulate: $* done in $(($(date +%s) - begin)) s"
