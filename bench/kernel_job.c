@@ -233,7 +233,7 @@ static void open_halves(struct job *job)
     }
 
 EACH_ROW(quantize_row, k->quantize_row(q, x, n, 0, 0x80))
-EACH_ROW(quantize_scaled, k->quantize_scaled(q, x, n, 40.0f, 0x80))
+EACH_ROW(quantize_scaled, k->quantize_scaled(q, x, n, 40.0f, 0, 0x80))
 EACH_ROW(absmax_f32, ((uint32_t *)(void *)job->f32[0])[i] = k->absmax_f32(x, n))
 EACH_ROW(f16_to_f32, k->f16_to_f32(dst, (const uint16_t *)(const void *)job->f32[2] + i * n, n))
 EACH_ROW(round_f16, k->round_f16(dst, x, n))

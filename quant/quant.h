@@ -97,23 +97,21 @@ RFA_INLINE uint32_t rfa_quant_reach(uint32_t above, uint32_t below, int zero)
     return above > below ? above : below;
 }
 
-/* rint half to even, clamped to [-127, 127]. x * multiplier is at most 127 (1 + 2^-23) in magnitude, so the clamp is
- * only for multiplier = 0 with x infinite or NaN, where the result is 0. */
-RFA_INLINE int8_t rfa_quant_value(float x, float multiplier)
+/* rint half to even, clamped to [-127, 127], of values around `zero`. x * multiplier + zero is at most 127 (1 + 2^-23)
+ * in magnitude, so the clamp is only for multiplier = 0 with x infinite or NaN, where the result is 0. */
+RFA_INLINE int8_t rfa_quant_value_from(float x, float multiplier, int zero)
 {
-    float y = x * multiplier;
+    float y = fmaf(x, multiplier, (float)zero);
     if (!(fabsf(y) <= 128.0f))
         return 0;
     y = rintf(y);
     return (int8_t)(y > 127.0f ? 127.0f : y < -127.0f ? -127.0f : y);
 }
 
-/* The same in a row in which `zero` stands for 0. */
-RFA_INLINE int8_t rfa_quant_value_from(float x, float multiplier, int zero)
+/* The same around 0. */
+RFA_INLINE int8_t rfa_quant_value(float x, float multiplier)
 {
-    if (multiplier == 0.0f)
-        return (int8_t)zero;
-    return (int8_t)rintf(fmaf(x, multiplier, (float)zero));
+    return rfa_quant_value_from(x, multiplier, 0);
 }
 
 #endif

@@ -103,7 +103,7 @@ typedef void rfa_gemm_f32_t(const struct rfa_gemm_f32_args *);
 typedef float rfa_quantize_row_t(int8_t *q, const float *x, size_t n, int zero, uint8_t a_xor);
 
 /* The same with a given multiplier (one scale for a whole feature map). */
-typedef void rfa_quantize_scaled_t(int8_t *q, const float *x, size_t n, float multiplier, uint8_t a_xor);
+typedef void rfa_quantize_scaled_t(int8_t *q, const float *x, size_t n, float multiplier, int zero, uint8_t a_xor);
 
 /* Largest rfa_magnitude of n values, 0 for n = 0. */
 typedef uint32_t rfa_absmax_f32_t(const float *x, size_t n);

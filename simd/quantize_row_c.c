@@ -16,7 +16,9 @@ float rfa_quantize_row_c(int8_t *q, const float *x, size_t n, int zero, uint8_t 
     float multiplier;
     float scale = rfa_quant_steps(reach(x, n, zero), (float)(RFA_QMAX - zero), &multiplier);
     uint8_t *bytes = (uint8_t *)q;
-    for (size_t i = 0; i < rfa_row_bytes(n); i++)
-        bytes[i] = (uint8_t)(i < n ? rfa_quant_value_from(x[i], multiplier, zero) : zero) ^ a_xor;
+    for (size_t i = 0; i < rfa_row_bytes(n); i++) {
+        bool zeros = i >= n || multiplier == 0.0f; /* also from infinities and NaN */
+        bytes[i] = (uint8_t)(zeros ? zero : rfa_quant_value_from(x[i], multiplier, zero)) ^ a_xor;
+    }
     return scale;
 }

@@ -60,9 +60,16 @@ static bool quantizes_itself(const struct rfa_step *s, struct rfa_shape shape)
            (shape.var == RFA_VAR_FRAMES || (shape.var == RFA_VAR_ONE && shape.rows >= FUSE_ROWS));
 }
 
-/* Whether the result of a step is hardly ever below 0. */
-static bool is_one_sided(const struct rfa_step *s)
+/* Whether x is what GELU or ReLU gives: hardly ever, in a map never, below 0. */
+static bool is_one_sided(const struct rfa_graph *g, int x)
 {
+    if (g->tensor[x].producer == RFA_NONE)
+        return false;
+    const struct rfa_step *s = &g->step[g->tensor[x].producer];
+    if (s->op == RFA_OP_MAX_POOL)
+        return is_one_sided(g, s->in[0]);
+    if (s->op == RFA_OP_CONV)
+        return s->p.conv.relu;
     enum rfa_act act = s->op == RFA_OP_LINEAR && s->in[1] == RFA_NONE ? s->p.linear.act
                        : s->op == RFA_OP_ACT                          ? s->p.act
                                                                       : RFA_ACT_NONE;
@@ -80,8 +87,7 @@ static int quantized(struct rfa_build *b, int x, enum rfa_tensor_type type)
     if (b->status != RFA_OK)
         return 0;
     b->graph->tensor[x].quantized = q;
-    if (type == RFA_TENSOR_Q8 && producer != RFA_NONE && is_one_sided(&b->graph->step[producer]))
-        b->graph->tensor[q].zero = RFA_ZERO_ONE_SIDED;
+    b->graph->tensor[q].zero = is_one_sided(b->graph, x) ? RFA_ZERO_ONE_SIDED : 0;
     if (type == RFA_TENSOR_Q8 && producer != RFA_NONE && quantizes_itself(&b->graph->step[producer], shape)) {
         b->graph->step[producer].out[1] = q;
         b->graph->tensor[q].producer = producer;

@@ -42,7 +42,7 @@ struct rfa_tensor {
     bool kept;     /* lives from the first step to the last: inputs and stage outputs */
     bool wanted;   /* the float form is read by somebody (or traced) */
     int quantized; /* id of its Q8 companion, or RFA_NONE */
-    int zero;      /* Q8: what stands for 0 in its rows */
+    int zero;      /* Q8, Q8_MAP: what stands for 0 */
     int producer;  /* step that writes it, or RFA_NONE for inputs */
     int last_use;  /* last step that reads it */
 };

@@ -101,6 +101,7 @@ static void conv_task(void *context, size_t task, int thread)
                                         .a_stride = c->row_stride,
                                         .a_scale = rfa_scales(c->s, step->in[0]),
                                         .a_scale_step = 0,
+                                        .a_zero = rfa_tensor(c->s, step->in[0])->zero,
                                         .w = w->data,
                                         .w_scale = w->scale,
                                         .w_sum = w->sum,
@@ -149,7 +150,7 @@ static struct conv describe(const struct rfa_session *s, const struct rfa_step *
     c.block = even_block(s, c.pixels);
     c.in_stride = int8 ? rfa_map_row_bytes(channels) : channels * element;
     c.row_stride = int8 ? rfa_row_bytes(step->w.k) : step->w.k * element;
-    c.pad = int8 ? s->kernels.gemm_s8->a_xor : 0;
+    c.pad = int8 ? (uint8_t)rfa_tensor(s, step->in[0])->zero ^ s->kernels.gemm_s8->a_xor : 0;
     c.direct = step->p.conv.kernel == 1 && step->p.conv.stride == 1 &&
                c.in_stride == c.row_stride; /* not where pixels are packed */
     return c;

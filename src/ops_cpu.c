@@ -192,6 +192,7 @@ struct map_task {
     size_t stride;                /* bytes between quantised pieces */
     uint32_t *magnitude;          /* one a thread */
     float multiplier;
+    int zero;
 };
 
 enum { MAP_PIECE = 1024 };
@@ -200,8 +201,9 @@ static struct map_task describe_map(const struct rfa_session *s, const struct rf
 {
     size_t channels = rfa_cols(s, step->in[0]), values = rfa_rows(s, step->in[0]) * channels;
     size_t stride = rfa_map_row_bytes(channels), piece = stride == channels ? MAP_PIECE : channels;
-    return (struct map_task){
-        s, step, (values + piece - 1) / piece, piece, values, stride == channels ? MAP_PIECE : stride, NULL, 0.0f};
+    return (struct map_task){s,     step,   (values + piece - 1) / piece,
+                             piece, values, stride == channels ? MAP_PIECE : stride,
+                             NULL,  0.0f,   rfa_tensor(s, step->out[0])->zero};
 }
 
 static size_t map_begin(const struct map_task *m, size_t task)
@@ -229,7 +231,7 @@ static void scaled_task(void *context, size_t task, int thread)
     for (size_t i = task * ROWS_A_TASK; i < m->pieces && i < (task + 1) * ROWS_A_TASK; i++) {
         size_t left = m->values - i * m->piece;
         k->quantize_scaled(q + i * m->stride, x + i * m->piece, left < m->piece ? left : m->piece, m->multiplier,
-                           k->gemm_s8->a_xor);
+                           m->zero, k->gemm_s8->a_xor);
     }
 }
 
@@ -242,7 +244,7 @@ static void quantize_map(const struct rfa_session *s, const struct rfa_step *ste
     rfa_parallel_for(&s->team, tasks, magnitude_task, &m);
     for (int i = 0; i < s->team.threads; i++)
         largest = magnitude[i] > largest ? magnitude[i] : largest;
-    rfa_scales(s, step->out[0])[0] = rfa_quant_scale(largest, &m.multiplier);
+    rfa_scales(s, step->out[0])[0] = rfa_quant_steps(largest, (float)(RFA_QMAX - m.zero), &m.multiplier);
     rfa_parallel_for(&s->team, tasks, scaled_task, &m);
 }
 

@@ -160,6 +160,7 @@ struct rfa_cuda_window {
     const void *map;
     size_t row_bytes, pixel_bytes; /* of a gathered row, padded with zeros; from pixel to pixel of the map */
     uint32_t height, width, channel_bytes, kernel, stride, pad, out_height, out_width;
+    uint32_t zero; /* four bytes that stand for zeros */
 };
 void rfa_cuda_windows(const struct rfa_cuda_run *run, const struct rfa_cuda_window *args);
 void rfa_cuda_max_pool(const struct rfa_cuda_run *run, float *dst, const float *x, uint32_t height, uint32_t width,

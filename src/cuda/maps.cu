@@ -1,8 +1,23 @@
 /* Feature maps, [pixels][channels]: windows gathered into the rows of a product, and the maximum over windows. */
 #include "device.h"
 
+static __device__ unsigned char filled(uint32_t four, unsigned char)
+{
+    return (unsigned char)four;
+}
+
+static __device__ uint32_t filled(uint32_t four, uint32_t)
+{
+    return four;
+}
+
+static __device__ uint4 filled(uint32_t four, uint4)
+{
+    return make_uint4(four, four, four, four);
+}
+
 /* A piece of a row of the result: as many bytes as T, never across two pixels of the map. Out of the map, and behind
- * the window: zeros. */
+ * the window: zeros, which in int8 is the map's zero point. */
 template <class T> static __global__ void windows(const rfa_cuda_call *, rfa_cuda_window w)
 {
     size_t i = thread_index(), pieces = w.row_bytes / sizeof(T), pixel = i / pieces, at = i % pieces * sizeof(T);
@@ -13,7 +28,7 @@ template <class T> static __global__ void windows(const rfa_cuda_call *, rfa_cud
     bool inside = tap < (size_t)w.kernel * w.kernel && y < w.height && x < w.width;
     const unsigned char *src = static_cast<const unsigned char *>(w.map) + at % w.channel_bytes;
     static_cast<T *>(w.dst)[i] =
-        inside ? *reinterpret_cast<const T *>(src + (y * w.width + x) * w.pixel_bytes) : T();
+        inside ? *reinterpret_cast<const T *>(src + (y * w.width + x) * w.pixel_bytes) : filled(w.zero, T());
 }
 
 void rfa_cuda_windows(const rfa_cuda_run *run, const rfa_cuda_window *args)

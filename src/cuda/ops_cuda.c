@@ -285,7 +285,8 @@ static const void *windows(const struct rfa_cuda_device *d, const struct rfa_ses
                                    .stride = (uint32_t)step->p.conv.stride,
                                    .pad = (uint32_t)step->p.conv.pad,
                                    .out_height = (uint32_t)step->p.conv.out_height,
-                                   .out_width = (uint32_t)step->p.conv.out_width};
+                                   .out_width = (uint32_t)step->p.conv.out_width,
+                                   .zero = 0x01010101u * (uint8_t)rfa_tensor(s, step->in[0])->zero};
     rfa_cuda_windows(&d->run, &args);
     return d->scratch;
 }
@@ -303,6 +304,7 @@ static void run_conv(const struct rfa_cuda_device *d, const struct rfa_session *
                                     .a_stride = rfa_row_bytes(step->w.k),
                                     .w = w->data,
                                     .w_scale = w->scale,
+                                    .w_sum = w->sum,
                                     .bias = w->bias,
                                     .residual = residual,
                                     .n = (uint32_t)step->w.n,
@@ -325,6 +327,7 @@ static void run_conv(const struct rfa_cuda_device *d, const struct rfa_session *
                                      .relu_last = int8.relu_last};
     if (step->w.type == RFA_TYPE_I8) {
         int8.a_scale = scales(d, s, step->in[0]);
+        int8.a_zero = rfa_tensor(s, step->in[0])->zero;
         rfa_cuda_gemm_s8(&d->run, &int8);
     } else {
         rfa_cuda_gemm_f32(&d->run, &wide);

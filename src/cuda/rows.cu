@@ -34,7 +34,7 @@ template <class Value> static __device__ void write_q8(const place &p, rfa_cuda_
     if (!p.active)
         return;
     for (uint32_t i = p.lane; i < stride; i += HALF_WARP)
-        q.q[p.row * stride + i] = i < n ? rfa_quant_value_from(value(i), multiplier, q.zero) : (int8_t)q.zero;
+        q.q[p.row * stride + i] = i < n && multiplier != 0.0f ? rfa_quant_value_from(value(i), multiplier, q.zero) : (int8_t)q.zero;
     if (p.lane == 0)
         q.scale[p.row] = scale;
 }
@@ -137,9 +137,9 @@ static __global__ void map_values(const rfa_cuda_call *, rfa_cuda_q8 q, const fl
 {
     size_t i = thread_index(), stride = rfa_map_row_bytes(channels), pixel = i / stride;
     uint32_t c = (uint32_t)(i % stride);
-    float multiplier, scale = rfa_quant_scale(*magnitude, &multiplier);
+    float multiplier, scale = rfa_quant_steps(*magnitude, (float)(RFA_QMAX - q.zero), &multiplier);
     if (pixel < pixels)
-        q.q[i] = c < channels ? rfa_quant_value(x[pixel * channels + c], multiplier) : (int8_t)0;
+        q.q[i] = c < channels ? rfa_quant_value_from(x[pixel * channels + c], multiplier, q.zero) : (int8_t)q.zero;
     if (i == 0)
         *q.scale = scale;
 }
