@@ -29,7 +29,8 @@ static void allow(struct watch *w, int tensor)
     memcpy(w->before + b->offset, w->arena + b->offset, b->bytes);
 }
 
-/* After every step: nothing but its results has changed (before a stage, its inputs, and the ring that moved); what it read for the last time becomes NaN. */
+/* After every step: nothing but its results has changed (before a stage, its inputs, and the ring that moved); what it
+ * read for the last time becomes NaN. */
 static void after_step(void *user, const struct rfa_session *s, int step)
 {
     struct watch *w = user;
@@ -172,12 +173,24 @@ static void refused(const char *word)
     rfa_model_close(&model);
 }
 
+/* What failed before is not told again. */
+static void works_again(void)
+{
+    rfa_model *model;
+    rfa_session *session;
+    assert_int_equal(rfa_model_open(&model, "data/nano2.gguf", NULL), RFA_OK);
+    open_on(&session, model, RFA_DEVICE_CUDA, false);
+    rfa_session_end(&session);
+    rfa_model_close(&model);
+}
+
 static void no_device(void **state)
 {
     (void)state;
     shim_no_device(1);
     refused("no device answers");
     shim_no_device(0);
+    works_again();
 }
 
 static void no_memory(void **state)
@@ -186,6 +199,7 @@ static void no_memory(void **state)
     shim_memory_limit(100000);
     refused("bytes of memory on emulated device: out of memory");
     shim_memory_limit(SIZE_MAX);
+    works_again();
 }
 
 static void cpu_options(void **state)

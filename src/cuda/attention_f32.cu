@@ -1,7 +1,8 @@
 /* Softmax attention in float: a block takes some query rows of one head of one sequence and keeps their scores. */
 #include "device.h"
 
-enum { QUERIES = 4, BLOCK = 128, HALVES = BLOCK / HALF_WARP };
+enum { QUERIES = 4, BLOCK = 128, HALVES = BLOCK / HALF_WARP, MOST_COLUMNS = 256 };
+static_assert(QUERIES * (MOST_COLUMNS + RFA_CUDA_KEYS + 1) * sizeof(float) <= MOST_SHARED, "what ops_cuda.c lets pass fits");
 
 static __device__ const float *operand(const rfa_cuda_operand &o, uint32_t rows, uint32_t d)
 {

@@ -23,34 +23,43 @@ struct state {
     cudaGraphExec_t graph[RFA_STAGE_COUNT];
     struct rfa_device_info info;
     char name[256];
+    int device; /* the thread's current one at open */
 };
 
-/* The only way an error of the runtime is reported. */
+/* The only way an error of the runtime is reported. Fetching it clears it: it would come up again in the next session,
+ * where nothing has failed. */
 #define CUDA_TRY(log, what, remedy, expr)                                                                              \
     do {                                                                                                               \
         cudaError_t error_ = (expr);                                                                                   \
-        if (error_ != cudaSuccess)                                                                                     \
+        if (error_ != cudaSuccess) {                                                                                   \
+            cudaGetLastError();                                                                                        \
             return rfa_fail(log, RFA_ERR_DEVICE, "device cuda: %s: %s; %s", what, cudaGetErrorString(error_), remedy); \
+        }                                                                                                              \
     } while (0)
 
 static const char restart[] = "end the session, and use the CPU if it happens again";
 
 /* ------------------------------------------------------------------ the device */
 
-static int attribute(enum cudaDeviceAttr name)
+/* 0 where the device does not tell. */
+static int attribute(const struct state *st, enum cudaDeviceAttr name)
 {
     int value = 0;
-    return cudaDeviceGetAttribute(&value, name, 0) == cudaSuccess ? value : 0;
+    if (cudaDeviceGetAttribute(&value, name, st->device) == cudaSuccess)
+        return value;
+    cudaGetLastError(); /* no failure: cleared */
+    return 0;
 }
 
 /* Data-sheet rates of a multiprocessor and clock, multiply-accumulates. */
-static void find_ceilings(struct rfa_device_info *info, int capability)
+static void find_ceilings(struct state *st, int capability)
 {
-    double clocks = 1e3 * attribute(cudaDevAttrClockRate) * attribute(cudaDevAttrMultiProcessorCount);
-    double bus = attribute(cudaDevAttrGlobalMemoryBusWidth) / 8.0;
+    struct rfa_device_info *info = &st->info;
+    double clocks = 1e3 * attribute(st, cudaDevAttrClockRate) * attribute(st, cudaDevAttrMultiProcessorCount);
+    double bus = attribute(st, cudaDevAttrGlobalMemoryBusWidth) / 8.0;
     info->int8_macs = clocks * (capability >= 90 ? 4096 : capability == 80 ? 2048 : 1024);
     info->float_macs = clocks * (capability >= 86 ? 128 : 64);
-    info->bytes_per_second = 2e3 * attribute(cudaDevAttrMemoryClockRate) * bus;
+    info->bytes_per_second = 2e3 * attribute(st, cudaDevAttrMemoryClockRate) * bus;
 }
 
 static enum rfa_status find_device(struct state *st)
@@ -61,14 +70,15 @@ static enum rfa_status find_device(struct state *st)
     if (count < 1)
         return rfa_fail(st->log, RFA_ERR_DEVICE, "device cuda: this machine has no device; use the CPU");
     struct cudaDeviceProp properties;
-    CUDA_TRY(st->log, "the device does not describe itself", remedy, cudaGetDeviceProperties(&properties, 0));
+    CUDA_TRY(st->log, "no device is current", remedy, cudaGetDevice(&st->device));
+    CUDA_TRY(st->log, "the device does not describe itself", remedy, cudaGetDeviceProperties(&properties, st->device));
     snprintf(st->name, sizeof st->name, "%s", properties.name);
     int capability = properties.major * 10 + properties.minor;
     if (capability < LEAST_CAPABILITY)
         return rfa_fail(st->log, RFA_ERR_UNSUPPORTED,
                         "device cuda: %s has compute capability %d.%d, 7.5 is the least; use the CPU", st->name,
                         properties.major, properties.minor);
-    find_ceilings(&st->info, capability);
+    find_ceilings(st, capability);
     CUDA_TRY(st->log, "a stream", remedy, cudaStreamCreateWithFlags(&st->d.run.stream, cudaStreamNonBlocking));
     return RFA_OK;
 }
@@ -160,7 +170,7 @@ static cudaError_t upload_matrix(struct state *st, const void *dst, const struct
     cudaError_t error = upload(st, staging, w->data, rfa_weight_bytes(w));
     if (error == cudaSuccess)
         rfa_cuda_retile(st->d.run.stream, (void *)(uintptr_t)dst, staging, w->n, w->k);
-    return error == cudaSuccess ? cudaPeekAtLastError() : error;
+    return error == cudaSuccess ? cudaGetLastError() : error;
 }
 
 static enum rfa_status upload_step(struct state *st, const struct rfa_session *s, int i, void *staging)
@@ -201,6 +211,12 @@ static enum rfa_status upload_weights(struct state *st, const struct rfa_session
     return status;
 }
 
+static enum rfa_status clear_arena(const struct state *st, const struct rfa_session *s)
+{
+    CUDA_TRY(st->log, "clearing the arena", restart, cudaMemsetAsync(st->d.arena, 0, s->arena_bytes, st->d.run.stream));
+    return RFA_OK;
+}
+
 static enum rfa_status take_memory(struct state *st, const struct rfa_session *s)
 {
     char what[96];
@@ -217,9 +233,7 @@ static enum rfa_status take_memory(struct state *st, const struct rfa_session *s
     lay_out(st, s, &c);
     st->d.run.call = st->call;
     st->d.step = st->step;
-    CUDA_TRY(st->log, "clearing the arena", restart,
-             cudaMemsetAsync(st->d.arena, 0, s->arena_bytes, st->d.run.stream));
-    return RFA_OK;
+    return clear_arena(st, s);
 }
 
 /* ------------------------------------------------------------------ running */
@@ -229,9 +243,21 @@ static enum rfa_status launch(const struct state *st, const struct rfa_session *
     const struct rfa_graph *g = &s->model->graph;
     for (int i = first; i < end; i++) {
         rfa_cuda_ops[g->step[i].op].run(&st->d, s, &g->step[i]);
-        CUDA_TRY(st->log, g->step[i].name, restart, cudaPeekAtLastError());
+        CUDA_TRY(st->log, g->step[i].name, restart, cudaGetLastError());
     }
     return RFA_OK;
+}
+
+/* Every kernel once, without rows. The runtime loads a kernel, and finds memory for its stack, when it is first
+ * started; that must not happen while a stage is captured, nor later. What the device refuses to start is told by its
+ * step. */
+static enum rfa_status load_kernels(const struct state *st, const struct rfa_session *s)
+{
+    CUDA_TRY(st->log, "clearing the numbers of rows", restart,
+             cudaMemsetAsync(st->call, 0, sizeof *st->call, st->d.run.stream));
+    RFA_TRY(launch(st, s, 0, s->model->graph.step_count));
+    CUDA_TRY(st->log, "starting the kernels", restart, cudaStreamSynchronize(st->d.run.stream));
+    return clear_arena(st, s);
 }
 
 static enum rfa_status capture(struct state *st, const struct rfa_session *s, enum rfa_stage stage)
@@ -276,7 +302,8 @@ static enum rfa_status sync(void *state, const struct rfa_session *s)
     return RFA_OK;
 }
 
-/* Of the rows of the current call; of int8 rows to the end of their scales, which lie behind the largest number of rows. */
+/* Of the rows of the current call; of int8 rows to the end of their scales, which lie behind the largest number of
+ * rows. */
 static size_t current_bytes(const struct rfa_session *s, int tensor)
 {
     enum rfa_tensor_type type = rfa_tensor(s, tensor)->type;
@@ -338,6 +365,7 @@ static enum rfa_status prepare(struct state *st, const struct rfa_session *s)
     RFA_TRY(check_steps(st, s));
     RFA_TRY(take_memory(st, s));
     RFA_TRY(upload_weights(st, s));
+    RFA_TRY(load_kernels(st, s));
     for (int i = 0; i < RFA_STAGE_COUNT; i++)
         RFA_TRY(capture(st, s, (enum rfa_stage)i));
     st->info.device = "cuda";

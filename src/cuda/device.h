@@ -23,7 +23,7 @@
 #endif
 
 constexpr unsigned ALL_LANES = 0xffffffffu;
-enum { THREADS = 256, HALF_WARP = 16 };
+enum { THREADS = 256, HALF_WARP = 16, MOST_SHARED = 48 * 1024 }; /* bytes a block has on every device */
 
 static inline unsigned blocks_of(size_t count, size_t block)
 {

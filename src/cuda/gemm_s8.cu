@@ -123,6 +123,7 @@ template <int DOWN, int ACROSS, int ROWS, int OUTPUTS>
 static void launch(const rfa_cuda_run *run, const rfa_cuda_gemm_s8_args &g)
 {
     typedef shape<DOWN, ACROSS, ROWS, OUTPUTS> S;
+    static_assert(STAGES * S::stage <= MOST_SHARED, "all stages fit into shared memory");
     dim3 grid(blocks_of(g.rows.most, S::rows), blocks_of(g.n, S::outputs));
     RFA_LAUNCH((gemm_s8<DOWN, ACROSS, ROWS, OUTPUTS>), grid, S::threads, STAGES * S::stage, run->stream, run->call, g);
 }

@@ -14,7 +14,11 @@
 extern "C" {
 #endif
 
-enum { RFA_CUDA_VARS = 4, RFA_CUDA_KEYS = 2816 }; /* most keys of float attention: its scores stand in shared memory */
+enum {
+    RFA_CUDA_VARS = 4,
+    RFA_CUDA_KEYS = 2815
+}; /* most keys of float attention: its scores fill the 48 KiB of shared memory, with heads of 256 columns to the byte
+    */
 
 /* The current call, in the device's memory. */
 struct rfa_cuda_call {

@@ -397,7 +397,7 @@ static const char *refuses_attention(const struct rfa_session *s, const struct r
     if (step->p.attention.dim > 256)
         return "heads of more than 256 columns";
     if (!step->p.attention.int8 && sequence_rows(s, step->in[2]).most > RFA_CUDA_KEYS)
-        return "float attention over more than 2816 keys";
+        return "float attention over more than 2815 keys";
     return NULL;
 }
 

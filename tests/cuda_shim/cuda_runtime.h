@@ -29,14 +29,14 @@ static inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w)
 
 extern dim3 threadIdx, blockIdx, blockDim, gridDim; /* of the fiber that runs */
 
-void shim_launch(dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const std::function<void()> &thread);
+void shim_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const std::function<void()> &thread);
 void *shim_shared(void);
 void shim_barrier(int line);
 uint32_t shim_exchange(uint32_t mask, uint32_t value, unsigned from);
 void shim_mma(int d[4], const uint32_t a[4], const uint32_t b[2]);
 
 #define RFA_LAUNCH(kernel, grid, block, shared, stream, ...)                                                           \
-    shim_launch((grid), (block), (shared), (stream), std::bind((kernel), __VA_ARGS__))
+    shim_launch(reinterpret_cast<const void *>(kernel), (grid), (block), (shared), (stream), std::bind((kernel), __VA_ARGS__))
 #define RFA_SHARED(type, name) type *const name = static_cast<type *>(shim_shared())
 
 #define __syncthreads() shim_barrier(__LINE__)

@@ -6,7 +6,8 @@
  *   warps     exchanges and products need all 32 lanes
  *   copies    an asynchronous copy's bytes appear only when its own thread has waited for its group, so a kernel that
  *             forgets to wait reads the pattern
- *   launches  grids and blocks within the limits of the hardware
+ *   launches  grids and blocks within the limits of the hardware; no kernel for the first time during a capture
+ *   errors    the last one stays until it is fetched, as the runtime's does
  */
 #include "cuda_runtime.h"
 
@@ -18,6 +19,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <vector>
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -384,11 +386,17 @@ static cudaError_t enqueue(cudaStream_t stream, const std::function<void()> &wor
     return cudaSuccess;
 }
 
-void shim_launch(dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const std::function<void()> &thread)
+static std::set<const void *> loaded; /* kernels that have been started outside of a capture */
+
+void shim_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const std::function<void()> &thread)
 {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535 || block.x == 0 ||
         block.x > 1024 || block.y != 1 || block.z != 1 || block.x % LANES || shared > SHARED_BYTES)
         fail("a launch beyond the limits of the hardware");
+    if (!stream->capturing)
+        loaded.insert(kernel);
+    else if (!loaded.count(kernel))
+        fail("a kernel is started for the first time while a graph is captured");
     make_fibers(1024);
     counts.launches++;
     enqueue(stream, [=] { run_grid(grid, block, shared, thread); });
@@ -487,15 +495,23 @@ const char *cudaGetErrorString(cudaError_t error)
                                                 : "an error";
 }
 
-cudaError_t cudaPeekAtLastError(void)
+cudaError_t cudaGetLastError(void)
 {
-    return last_error;
+    cudaError_t error = last_error;
+    last_error = cudaSuccess;
+    return error;
 }
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
     *count = gone ? 0 : 1;
-    return gone ? cudaErrorNoDevice : cudaSuccess;
+    return gone ? last_error = cudaErrorNoDevice : cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *device)
+{
+    *device = 0;
+    return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
@@ -504,8 +520,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
     return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int)
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 {
+    if (attribute == cudaDevAttrMemoryClockRate) /* as devices that do not tell */
+        return last_error = cudaErrorInvalidValue;
     *value = 1;
     return cudaSuccess;
 }
@@ -518,7 +536,6 @@ void shim_no_device(int value)
 void shim_memory_limit(size_t bytes)
 {
     memory_limit = bytes;
-    last_error = cudaSuccess;
 }
 }
 
