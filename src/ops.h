@@ -18,6 +18,7 @@ extern const struct rfa_op_entry rfa_ops[RFA_OP_COUNT];
 /* ops_linear.c */
 size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step);
+size_t rfa_row_block_bytes(const struct rfa_options *options);
 double rfa_linear_macs(const struct rfa_session *s, const struct rfa_step *step);
 
 /* A float product with any float weight type: rows of dst = act(a w^T + bias) + residual; F16 weights pass through

@@ -5,8 +5,17 @@
 #include "backend_blas.h"
 #include "quant.h"
 
-/* Activation bytes that one task rereads while weights stream past: they should stay in a core's second-level cache. */
-enum { A_BLOCK_BYTES = 1 << 20, FLOAT_ROWS = 128, FLOAT_OUTPUTS = 16, TASKS_A_THREAD = 4 };
+/* Activation bytes that one task rereads while weights stream past: they should stay in a core's second-level cache. A
+ * small one they share evenly with panels and results; from 1 MiB up, and where it is not known, they take 1 MiB. */
+enum { A_BLOCK_BYTES = 1 << 20 };
+
+size_t rfa_row_block_bytes(const struct rfa_options *options)
+{
+    size_t cache = options->cache_bytes;
+    return cache && cache < A_BLOCK_BYTES ? cache / 2 : A_BLOCK_BYTES;
+}
+
+enum { FLOAT_ROWS = 128, FLOAT_OUTPUTS = 16, TASKS_A_THREAD = 4 };
 
 /* Products of so few rows wait for their weights. A kernel fetches ahead within a task, so tasks are few and long. */
 enum { FEW_ROWS = 30, LONG_TASKS_A_THREAD = 2 };
@@ -204,7 +213,7 @@ static void int8_task(void *context, size_t task, int thread)
 static void run_int8(struct product *p)
 {
     const struct rfa_gemm_s8 *gemm = p->s->kernels.gemm_s8;
-    size_t fitting = A_BLOCK_BYTES / rfa_row_bytes(p->step->w.k);
+    size_t fitting = rfa_row_block_bytes(&p->s->options) / rfa_row_bytes(p->step->w.k);
     size_t row_blocks = divide_up(p->rows, fitting > gemm->mr ? fitting : gemm->mr);
     p->row_block = rfa_round_up(divide_up(p->rows, row_blocks), gemm->mr);
     row_blocks = divide_up(p->rows, p->row_block);

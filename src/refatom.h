@@ -103,6 +103,8 @@ struct rfa_options {
     uint32_t cpu_mask;     /* which CPU bundles may be used; default all. rfa_cpu_mask() makes it from a tier's name */
     uint32_t
         frame_group;    /* frames that pass through VISION together: more is faster and needs more memory; default 2 */
+    size_t cache_bytes; /* of the second-level cache, what one core has for itself: tasks of int8 products take as many
+                           rows as fit; no result and no memory depends on it; default 0: not known */
     int max_image_side; /* largest width or height of an rfa_image; default 4096 */
     size_t max_caption; /* longest caption in bytes; default 4096 */
     bool low_memory; /* give the weights of every step back to the system when it is done: the model may be larger than
@@ -271,6 +273,7 @@ struct rfa_plan_info {
     size_t arena_bytes;    /* tensors and scratch */
     size_t lower_bound;    /* largest sum of blocks alive at one step */
     size_t unshared_bytes; /* the sum of all blocks, without overlay */
+    size_t row_block_bytes; /* of rows a task of an int8 product takes: follows options.cache_bytes */
     size_t stage_peak[4];  /* most bytes alive at one step of vision, scene, text, answer */
     int steps, blocks;
 };

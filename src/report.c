@@ -95,6 +95,7 @@ enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *
                                    .blocks = s->block_count};
     for (int i = 0; i < s->block_count; i++)
         plan->unshared_bytes += s->block[i].bytes;
+    plan->row_block_bytes = rfa_row_block_bytes(&s->options);
     for (int i = 0; i < g->step_count; i++) {
         size_t live = live_bytes(s, i), *peak = &plan->stage_peak[g->step[i].stage];
         *peak = live > *peak ? live : *peak;

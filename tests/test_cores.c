@@ -103,6 +103,58 @@ static void others_on_request(void **state)
     check_board("cpu_capacity", rk3588, 8, "6-99", "------bb");
 }
 
+/* ROOT/sys/devices/system/cpu/cpuN/cache/indexI with its three files. */
+static void make_cache(const char *root, int cpu, int index, const char *level, const char *size, const char *shared)
+{
+    static const char *const names[] = {"level", "size", "shared_cpu_list"};
+    const char *const texts[] = {level, size, shared};
+    char path[512];
+    snprintf(path, sizeof path, "sys/devices/system/cpu/cpu%d/cache", cpu);
+    make_folder(root, path);
+    snprintf(path + strlen(path), 32, "/index%d", index);
+    make_folder(root, path);
+    for (int i = 0; i < 3; i++) {
+        char file[1024], text[64];
+        snprintf(file, sizeof file, "%s/%s/%s", root, path, names[i]);
+        snprintf(text, sizeof text, "%s\n", texts[i]);
+        temp_write(file, text, strlen(text));
+    }
+}
+
+/* What a core has of an L2 of `size` that `shared` share, on a board of `count` cores. */
+static size_t cache_of(const char *size, const char *shared, const unsigned *speeds, int count, const char *affinity)
+{
+    struct temp_folder folder;
+    temp_folder_make(&folder);
+    make_tree(folder.path, "cpu_capacity", speeds, count);
+    for (int i = 0; i < count && size; i++) {
+        char alone[16];
+        snprintf(alone, sizeof alone, "%d", i);
+        make_cache(folder.path, i, 0, "1", "32K", alone);
+        make_cache(folder.path, i, 1, "2", size, shared ? shared : alone);
+        make_cache(folder.path, i, 2, "3", "2048K", "0-3");
+    }
+    struct rfa_cores c = cores_of(count);
+    rfa_cores_read_speeds(&c, folder.path);
+    assert_true(rfa_cores_choose(&c, affinity));
+    size_t bytes = rfa_cores_cache_bytes(&c, folder.path);
+    assert_int_equal(nftw(folder.path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    return bytes;
+}
+
+static void caches(void **state)
+{
+    (void)state;
+    assert_int_equal(cache_of("512K", NULL, pi5, 4, NULL), 512 * 1024);
+    assert_int_equal(cache_of("512K", "0-3", pi5, 4, NULL), 128 * 1024);
+    assert_int_equal(cache_of("512K", "0-3", pi5, 4, "2"), 512 * 1024);
+    assert_int_equal(cache_of("1M", "0-1", pi5, 4, "0-1"), 512 * 1024);
+    assert_int_equal(cache_of("4096K", "4-7", rk3588, 8, NULL), 1024 * 1024);
+    assert_int_equal(cache_of("", NULL, pi5, 4, NULL), 0);
+    assert_int_equal(cache_of("99999999999999999999K", NULL, pi5, 4, NULL), 0);
+    assert_int_equal(cache_of(NULL, NULL, pi5, 4, NULL), 0);
+}
+
 static void wrong_lists(void **state)
 {
     (void)state;
@@ -135,10 +187,8 @@ static void this_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(big_cores_by_default),
-        cmocka_unit_test(others_on_request),
-        cmocka_unit_test(wrong_lists),
-        cmocka_unit_test(this_machine),
+        cmocka_unit_test(big_cores_by_default), cmocka_unit_test(others_on_request), cmocka_unit_test(caches),
+        cmocka_unit_test(wrong_lists),          cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests_name("cores", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # An int8 model has the same bits everywhere: the digests of all traced tensors, of every case, equal data/int8.sha256 on every tier, with
-# 1, 2 and 7 threads and frames in groups of 1 to 4.   sh test_digest.sh REFATOM [quick | write]
+# 1, 2 and 7 threads, frames in groups of 1 to 4 and rows in blocks for caches of 1 KiB to 4 MiB.   sh test_digest.sh REFATOM [quick | write]
 #   quick   only the fastest tier and two threads, as under emulation: REFATOM may be a command with arguments
 #   write   makes data/int8.sha256 anew, after a deliberate change of the numeric contract (quant/README.md)
 set -eu
@@ -40,6 +40,9 @@ for name in micro1 nano2 nano3; do
             done
             check $name --cpu $tier --threads 2 --group 1
             check $name --cpu $tier --threads 2 --group 4
+        done
+        for cache in 1 2 128 256 4096; do # KiB; the smallest split even the rows of these small models
+            check $name --cache $cache --threads 2 --group 4
         done
         ;;
     esac

@@ -99,23 +99,28 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     return true;
 }
 
-/* The processors to work on, and the threads for them; 0 after a message. */
-static int place_threads(const char *affinity)
+/* The processors to work on, the threads for them, and the cache of each; 0 after a message. */
+static int place_threads(const char *affinity, size_t *cache_bytes)
 {
     struct rfa_cores cores;
     rfa_cores_allowed(&cores);
     rfa_cores_read_speeds(&cores, "");
     if (!rfa_cores_choose(&cores, affinity) || !rfa_cores_bind(&cores))
         return 0;
+    *cache_bytes = rfa_cores_cache_bytes(&cores, "");
     return RFA_WITH_OPENMP ? rfa_cores_used(&cores) : 1;
 }
 
 bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_session *given)
 {
-    long threads = place_threads(given->affinity), group = 2;
+    size_t cache_bytes;
+    long threads = place_threads(given->affinity, &cache_bytes), group = 2, kib = (long)(cache_bytes / 1024);
     if (threads == 0)
         return false;
     rfa_options_default(options);
+    if (given->cache && !rfa_cli_number(&kib, "--cache", given->cache, 0, 1 << 20))
+        return false;
+    options->cache_bytes = (size_t)kib * 1024;
     options->log = rfa_cli_log;
     options->blas = given->blas;
     options->low_memory = given->low_memory;

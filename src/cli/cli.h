@@ -35,6 +35,7 @@ int rfa_cli_parse(int argc, char **argv, const struct rfa_cli_option *options, i
 struct rfa_cli_session {
     const char *threads, *cpu, *group, *device; /* --threads N, --cpu TIER, --group N, --device NAME */
     const char *affinity;                       /* --affinity big|all|LIST */
+    const char *cache;                          /* --cache KIB */
     bool blas, low_memory, prefetch, lock;      /* --blas, --low-memory, --prefetch, --lock */
     bool fallback;                              /* --fallback */
 };
@@ -42,9 +43,10 @@ struct rfa_cli_session {
 /* Their rows in a command's list of options. */
 #define RFA_CLI_SESSION_OPTIONS(given)                                                                                 \
     {"--threads", &(given)->threads, NULL}, {"--cpu", &(given)->cpu, NULL}, {"--group", &(given)->group, NULL},        \
-        {"--affinity", &(given)->affinity, NULL}, {"--device", &(given)->device, NULL},                                \
-        {"--fallback", NULL, &(given)->fallback}, {"--blas", NULL, &(given)->blas},                                    \
-        {"--low-memory", NULL, &(given)->low_memory}, {"--prefetch", NULL, &(given)->prefetch},                        \
+        {"--affinity", &(given)->affinity, NULL}, {"--cache", &(given)->cache, NULL},                                  \
+        {"--device", &(given)->device, NULL}, {"--fallback", NULL, &(given)->fallback},                                \
+        {"--blas", NULL, &(given)->blas}, {"--low-memory", NULL, &(given)->low_memory},                                \
+        {"--prefetch", NULL, &(given)->prefetch},                                                                      \
     {                                                                                                                  \
         "--lock", NULL, &(given)->lock                                                                                 \
     }

@@ -30,6 +30,7 @@ static const char help[] =
     "  --svg FILE      with --devices: a chart\n"
     "  --threads N     default auto: one for each processor of --affinity (big, all or a list, as in refatom run)\n"
     "  --cpu TIER      use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
+    "  --cache KIB     second-level cache of a core, for the size of tasks; default: what the system tells\n"
     "  --group N       frames that pass through the vision encoder together, default 2\n"
     "  --json          one JSON object a line\n";
 
@@ -97,6 +98,7 @@ static int run(int argc, char **argv)
         {"--threads", &job.session.threads, NULL},
         {"--cpu", &job.session.cpu, NULL},
         {"--affinity", &job.session.affinity, NULL},
+        {"--cache", &job.session.cache, NULL},
         {"--group", &job.session.group, NULL},
         {"--json", NULL, &job.options.json},
         {"--steps", NULL, &job.options.steps},

@@ -24,6 +24,9 @@ static int print_cpu(const char *cap)
     rfa_cores_read_speeds(&cores, "");
     if (rfa_cores_choose(&cores, NULL))
         rfa_cores_print(stdout, &cores);
+    char text[16];
+    size_t cache = rfa_cores_cache_bytes(&cores, "");
+    printf("cache     %s\n", cache ? rfa_cli_bytes(text, cache) : "second-level cache not known");
     return EXIT_DONE;
 }
 

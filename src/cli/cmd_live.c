@@ -55,7 +55,8 @@ static const char help[] =
     "follows better\n"
     "  --json             one JSON object a line and answer; default: a line, refreshed in place on a terminal\n"
     "  --annotate OUT.mp4 write all frames with the latest answer drawn in\n"
-    "  --threads N  --affinity CORES  --cpu TIER  --group N  --device NAME  --fallback  --prefetch  --lock  --low-memory  --blas   as "
+    "  --threads N  --affinity CORES  --cache KIB  --cpu TIER  --group N  --device NAME  --fallback  --prefetch  "
+    "--lock  --low-memory  --blas   as "
     "in\n"
     "  'refatom run'\n";
 

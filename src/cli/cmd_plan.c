@@ -5,10 +5,11 @@
 #include "cli.h"
 
 static const char help[] =
-    "refatom plan MODEL [--threads N] [--group N] [--cpu TIER] [--steps] [--blocks] [--svg FILE]\n\n"
+    "refatom plan MODEL [--threads N] [--group N] [--cpu TIER] [--cache KIB] [--steps] [--blocks] [--svg FILE]\n\n"
     "Prints the memory a session needs, to the byte: each stage's peak, the total, the sum without overlay and the "
     "lower\n"
     "bound (the largest set of tensors alive at once), and what other group sizes would need.\n\n"
+    "  --cache KIB   second-level cache of a core; default: the system's word\n"
     "  --steps       one line a step: result, multiply-accumulates, weights, live arena\n"
     "  --blocks      one line a block of the arena\n"
     "  --svg FILE    draws the arena over the steps\n";
@@ -34,6 +35,8 @@ static void print_summary(const struct plan *p)
     printf("without overlay %12zu bytes  %s\n", i->unshared_bytes, rfa_cli_bytes(b, i->unshared_bytes));
     printf("session         %12zu bytes  %s (arena and tables), %d threads, frame group %u\n", i->session_bytes,
            rfa_cli_bytes(a, i->session_bytes), p->options.threads, p->options.frame_group);
+    printf("blocks          %12zu bytes  of rows a task of int8 products, for a core's cache of %s\n",
+           i->row_block_bytes, p->options.cache_bytes ? rfa_cli_bytes(a, p->options.cache_bytes) : "unknown size");
 }
 
 /* The trade that the group size makes: memory against how often the weights stream past. */
@@ -178,9 +181,13 @@ static int run(int argc, char **argv)
     bool steps = false, blocks = false;
     struct rfa_cli_session session = {.threads = NULL};
     struct plan p = {.model = NULL};
-    const struct rfa_cli_option options[] = {{"--threads", &session.threads, NULL}, {"--group", &session.group, NULL},
-                                             {"--cpu", &session.cpu, NULL},         {"--steps", NULL, &steps},
-                                             {"--blocks", NULL, &blocks},           {"--svg", &svg, NULL}};
+    const struct rfa_cli_option options[] = {{"--threads", &session.threads, NULL},
+                                             {"--group", &session.group, NULL},
+                                             {"--cache", &session.cache, NULL},
+                                             {"--cpu", &session.cpu, NULL},
+                                             {"--steps", NULL, &steps},
+                                             {"--blocks", NULL, &blocks},
+                                             {"--svg", &svg, NULL}};
     if (rfa_cli_parse(argc, argv, options, 6, &path, 1) < 0)
         return EXIT_USAGE;
     if (!path) {

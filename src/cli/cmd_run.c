@@ -45,6 +45,7 @@ static const char help[] =
     "  --annotate OUT     write the key frame with the answer drawn in, OUT.jpg, or the video, OUT.mp4\n"
     "  --trace OUT.gguf   write the inputs and every intermediate tensor\n"
     "  --threads N        default auto: one for each processor of --affinity\n"
+    "  --cache KIB        second-level cache of a core, for the size of tasks; default: what the system tells\n"
     "  --affinity CORES   processors to work on: big (default: the fast ones where they differ), all, or a list, "
     "0-3,6\n"
     "  --cpu TIER         use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default "

@@ -36,18 +36,27 @@ void rfa_cores_allowed(struct rfa_cores *c)
         c->used[i] = true;
 }
 
-static uint32_t read_number(const char *root, int cpu, const char *name)
+/* The first line of ROOT/sys/devices/system/cpu/cpuN/NAME; empty where there is none. */
+static void read_line(char line[256], const char *root, int cpu, const char *name)
 {
     char path[512];
-    unsigned long value = 0;
+    *line = 0;
     snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/%s", root, cpu, name);
     FILE *file = fopen(path, "r");
     if (!file)
-        return 0;
-    if (fscanf(file, "%lu", &value) != 1 || value > UINT32_MAX)
-        value = 0;
+        return;
+    if (!fgets(line, 256, file))
+        *line = 0;
+    line[strcspn(line, "\n")] = 0;
     fclose(file);
-    return (uint32_t)value;
+}
+
+static uint32_t read_number(const char *root, int cpu, const char *name)
+{
+    char line[256];
+    read_line(line, root, cpu, name);
+    unsigned long value = strtoul(line, NULL, 10);
+    return value > UINT32_MAX ? 0 : (uint32_t)value;
 }
 
 static bool read_speeds(struct rfa_cores *c, const char *root, const char *name)
@@ -143,6 +152,43 @@ bool rfa_cores_bind(const struct rfa_cores *c)
 #endif
     fputs("refatom: --affinity: the system does not place threads; leave it off\n", stderr);
     return false;
+}
+
+/* ------------------------------------------------------------------ caches */
+
+/* The second-level cache of the core at `i` over the used cores that share it; 0: not known. */
+static size_t cache_share(const struct rfa_cores *c, int i, const char *root)
+{
+    enum { CACHES = 10 };
+    for (int index = 0; index < CACHES; index++) {
+        char name[64], line[256];
+        snprintf(name, sizeof name, "cache/index%d/level", index);
+        if (read_number(root, c->cpu[i], name) != 2)
+            continue;
+        snprintf(name, sizeof name, "cache/index%d/size", index);
+        read_line(line, root, c->cpu[i], name);
+        char *unit;
+        unsigned long size = strtoul(line, &unit, 10);
+        size_t bytes = size < 1 << 20 ? size << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0) : 0;
+        snprintf(name, sizeof name, "cache/index%d/shared_cpu_list", index);
+        read_line(line, root, c->cpu[i], name);
+        int sharers = 0;
+        bool valid;
+        for (int j = 0; j < c->count; j++)
+            sharers += c->used[j] && in_list(line, c->cpu[j], &valid);
+        return bytes / (size_t)(sharers ? sharers : 1);
+    }
+    return 0;
+}
+
+size_t rfa_cores_cache_bytes(const struct rfa_cores *c, const char *root)
+{
+    size_t least = 0;
+    for (int i = 0; i < c->count; i++) {
+        size_t share = c->used[i] ? cache_share(c, i, root) : 0;
+        least = share && (!least || share < least) ? share : least;
+    }
+    return least;
 }
 
 /* ------------------------------------------------------------------ */

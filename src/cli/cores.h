@@ -4,6 +4,7 @@
 #define RFA_CORES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -29,6 +30,10 @@ void rfa_cores_read_speeds(struct rfa_cores *cores, const char *root);
 bool rfa_cores_choose(struct rfa_cores *cores, const char *affinity);
 
 int rfa_cores_used(const struct rfa_cores *cores);
+
+/* Of the second-level caches below ROOT, as above, what a used core has to itself when all used ones work: the least of
+ * them; 0 where the system does not tell. */
+size_t rfa_cores_cache_bytes(const struct rfa_cores *cores, const char *root);
 
 /* Keeps this thread, and those that it starts, on the used ones; nothing is asked of the system where all are used. */
 bool rfa_cores_bind(const struct rfa_cores *cores);

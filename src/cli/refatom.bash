@@ -22,7 +22,7 @@ _refatom()
         mapfile -t COMPREPLY < <(compgen -W "big all" -- "$word")
         return
         ;;
-    --caption | --at | --threads | --group | --every | --scene | --shard | --first-second | --seconds | --filter | --sessions | --tolerance | --answers | --seed | --keep)
+    --caption | --at | --threads | --cache | --group | --every | --scene | --shard | --first-second | --seconds | --filter | --sessions | --tolerance | --answers | --seed | --keep)
         return
         ;;
     esac
