@@ -188,7 +188,7 @@ static int run(int argc, char **argv)
                                              {"--steps", NULL, &steps},
                                              {"--blocks", NULL, &blocks},
                                              {"--svg", &svg, NULL}};
-    if (rfa_cli_parse(argc, argv, options, 6, &path, 1) < 0)
+    if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &path, 1) < 0)
         return EXIT_USAGE;
     if (!path) {
         fputs("refatom: plan wants MODEL; see 'refatom plan --help'\n", stderr);
