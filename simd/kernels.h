@@ -143,11 +143,12 @@ typedef void rfa_norm_f32_t(float *dst, const float *x, const float *gamma, cons
  * x = e / s. */
 typedef void rfa_softmax_f32_t(float *x, size_t n);
 
-/* Softmax numerators of one row as two rows of int8, 14 bits in all: m as above, p[i] = rint(16256 * exp(scale * (x[i]
- * - m))), high[i] = rint(p[i] / 128) (half to even), low[i] = p[i] - 128 * high[i]; zeros up to the next multiple of
- * 64, all XOR a_xor. Returns sum16(p), an exact integer up to n = 1032 (at least 16256 where a maximum exists). A row
- * that holds NaN or +infinity: all zero, sum 0. scale >= 0, and 0 counts as the least positive float, so that masked
- * values (-infinity) stay out. high in [0, 127], low in [-64, 64]. */
+/* Softmax numerators of one row as two rows of int8, 14 bits in all: m as above, p[i] = rint(rfa_numerator(f * (x[i] -
+ * m))), f = rfa_numerator_scale(scale) (poly.h: 16256 * e^(scale * (x[i] - m))), high[i] = rint(p[i] / 128) (half to
+ * even), low[i] = p[i] - 128 * high[i]; zeros up to the next multiple of 64, all XOR a_xor. Returns sum16(p), an exact
+ * integer up to n = 1032 (at least 16256 where a maximum exists). A row that holds NaN or +infinity: all zero, sum 0.
+ * scale >= 0, and 0 counts as the least positive float, so that masked values (-infinity) stay out. high in [0, 127],
+ * low in [-64, 64]. */
 typedef float rfa_softmax_s8_t(int8_t *high, int8_t *low, const float *x, size_t n, float scale, uint8_t a_xor);
 
 /* Mean over rows: dst[c] = chain over m of x[m][c] (plain adds, ascending), divided by m. x [m][stride]. dst overlaps

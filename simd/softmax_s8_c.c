@@ -18,10 +18,10 @@ static float usable_maximum(const float *x, size_t n)
 
 float rfa_softmax_s8_c(int8_t *high, int8_t *low, const float *x, size_t n, float scale, uint8_t a_xor)
 {
-    float max = usable_maximum(x, n), factor = scale == 0.0f ? 0x1p-149f : scale, sum[16] = {0.0f};
+    float max = usable_maximum(x, n), factor = rfa_numerator_scale(scale), sum[16] = {0.0f};
     uint8_t *high_bytes = (uint8_t *)high, *low_bytes = (uint8_t *)low;
     for (size_t i = 0; i < rfa_row_bytes(n); i++) {
-        float p = i < n && max < INFINITY ? rintf(rfa_exp(factor * (x[i] - max)) * 16256.0f) : 0.0f;
+        float p = i < n && max < INFINITY ? rintf(rfa_numerator(factor * (x[i] - max))) : 0.0f;
         float h = rintf(p * 0x1p-7f);
         sum[i % 16] += p;
         high_bytes[i] = (uint8_t)(int8_t)h ^ a_xor;

@@ -1,7 +1,7 @@
 /* What the kernels on rows need beyond vec16.h: included by vec16_row_<isa>.h, which defines
  *
  *   vec16_exp(x) vec16_act(x, act)      those of poly.h
- *   vec16_exp_within(x)                 the same for RFA_EXP_MIN <= x <= RFA_EXP_MAX or NaN
+ *   vec16_numerator(y)                  rfa_numerator
  *   vec16_load_least(p, n)              the first n lanes, then -infinity; n < 16
  *   vec16_largest(v)                    the largest lane; no lane is NaN
  *   vec16_magnitude(max, x)             lanes as bit patterns: the larger of max and rfa_magnitude(x)

@@ -9,9 +9,24 @@ VEC16_INLINE vec16 vec16_exp(vec16 x)
     return (vec16){rfa_vexp_avx2(x.lo), rfa_vexp_avx2(x.hi)};
 }
 
-VEC16_INLINE vec16 vec16_exp_within(vec16 x)
+VEC16_INLINE __m256 vec16_numerator_half(__m256 y)
 {
-    return (vec16){rfa_vexp_clamped_avx2(x.lo), rfa_vexp_clamped_avx2(x.hi)};
+    const __m256 round = _mm256_set1_ps(RFA_ROUND);
+    const __m256i offset = _mm256_sub_epi32(_mm256_castps_si256(round), _mm256_set1_epi32(127));
+    y = _mm256_max_ps(_mm256_set1_ps(RFA_NUMERATOR_MIN), y);
+    __m256 rounded = _mm256_add_ps(y, round), r = _mm256_sub_ps(y, _mm256_sub_ps(rounded, round));
+    __m256 p = _mm256_set1_ps(RFA_NUMERATOR_C4);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_NUMERATOR_C3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_NUMERATOR_C2));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_NUMERATOR_C1));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_NUMERATOR_C0));
+    __m256i power = _mm256_slli_epi32(_mm256_sub_epi32(_mm256_castps_si256(rounded), offset), 23);
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(power));
+}
+
+VEC16_INLINE vec16 vec16_numerator(vec16 y)
+{
+    return (vec16){vec16_numerator_half(y.lo), vec16_numerator_half(y.hi)};
 }
 
 VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)

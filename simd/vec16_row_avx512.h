@@ -9,9 +9,16 @@ VEC16_INLINE vec16 vec16_exp(vec16 x)
     return rfa_vexp_avx512(x);
 }
 
-VEC16_INLINE vec16 vec16_exp_within(vec16 x)
+VEC16_INLINE vec16 vec16_numerator(vec16 y)
 {
-    return rfa_vexp_clamped_avx512(x);
+    y = _mm512_max_ps(_mm512_set1_ps(RFA_NUMERATOR_MIN), y);
+    __m512 r = _mm512_reduce_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 p = _mm512_set1_ps(RFA_NUMERATOR_C4);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C2));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C0));
+    return _mm512_scalef_ps(p, _mm512_sub_ps(y, r));
 }
 
 VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)

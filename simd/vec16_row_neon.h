@@ -9,9 +9,22 @@ VEC16_INLINE vec16 vec16_exp(vec16 x)
     return (vec16){{rfa_vexp_neon(x.q[0]), rfa_vexp_neon(x.q[1]), rfa_vexp_neon(x.q[2]), rfa_vexp_neon(x.q[3])}};
 }
 
-VEC16_INLINE vec16 vec16_exp_within(vec16 x)
+VEC16_INLINE vec16 vec16_numerator(vec16 y)
 {
-    return vec16_exp(x);
+    const vec16 round = vec16_set1(RFA_ROUND);
+    const int32x4_t offset = vsubq_s32(vreinterpretq_s32_f32(vdupq_n_f32(RFA_ROUND)), vdupq_n_s32(127));
+    y = vec16_max(y, vec16_set1(RFA_NUMERATOR_MIN)); /* NaN stays */
+    vec16 rounded = vec16_add(y, round), r = vec16_sub(y, vec16_sub(rounded, round));
+    vec16 p = vec16_set1(RFA_NUMERATOR_C4);
+    p = vec16_fma(p, r, vec16_set1(RFA_NUMERATOR_C3));
+    p = vec16_fma(p, r, vec16_set1(RFA_NUMERATOR_C2));
+    p = vec16_fma(p, r, vec16_set1(RFA_NUMERATOR_C1));
+    p = vec16_fma(p, r, vec16_set1(RFA_NUMERATOR_C0));
+    for (int i = 0; i < 4; i++) {
+        int32x4_t power = vshlq_n_s32(vsubq_s32(vreinterpretq_s32_f32(rounded.q[i]), offset), 23);
+        p.q[i] = vmulq_f32(p.q[i], vreinterpretq_f32_s32(power));
+    }
+    return p;
 }
 
 VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)

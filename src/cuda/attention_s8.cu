@@ -186,7 +186,7 @@ static __device__ void numerators(const packed &p, const warp_rows &w, uint32_t 
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             bool real = tile * 8 + threadIdx.x % 4 * 2 + j % 2 < keys && w.max[j / 2] < INFINITY;
-            float n = real ? rintf(rfa_exp(factor * (s[j] - w.max[j / 2])) * 16256.0f) : 0.0f;
+            float n = real ? rintf(rfa_numerator(factor * (s[j] - w.max[j / 2]))) : 0.0f;
             float h = rintf(n * 0x1p-7f);
             uint32_t shift = i % 2 * 16 + j % 2 * 8;
             sum[j / 2][i % 2 * 2 + j % 2] += n;
@@ -247,7 +247,7 @@ static __global__ void __launch_bounds__(BLOCK) attention_s8(const rfa_cuda_call
     __syncwarp();
     warp_rows w = {reinterpret_cast<const uint4 *>(own), {scales[lane / 4], scales[lane / 4 + 8]}, {}, {}};
     find_maximum(p, w, keys);
-    float factor = a.scale == 0.0f ? 0x1p-149f : a.scale;
+    float factor = rfa_numerator_scale(a.scale);
     float *dst = a.dst + ((size_t)blockIdx.z * rows + first) * a.dst_stride + (size_t)blockIdx.y * a.d;
     for (uint32_t tile = 0; tile < p.v_tiles; tile += GROUP) {
         int high[GROUP][4] = {}, low[GROUP][4] = {};
