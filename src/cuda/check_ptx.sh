@@ -7,10 +7,10 @@ nvcc=$1
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-flags=$(sed -n 's/^ *"-std=c++17;\([^$]*\);-Xcompiler.*/\1/p' "$top/CMakeLists.txt" | tr ';' ' ')
+flags=$(sed -n 's/^ *"-std=c++17;\([^$]*\);-Xcompiler.*/\1/p' "$top/toolchains/cuda.cmake" | tr ';' ' ')
 case $flags in
 *--fmad=false*) ;;
-*) echo "check_ptx: the flags were not found in CMakeLists.txt" >&2; exit 1 ;;
+*) echo "check_ptx: the flags were not found in toolchains/cuda.cmake" >&2; exit 1 ;;
 esac
 failed=0 files=0
 for source in "$top"/src/cuda/*.cu; do
