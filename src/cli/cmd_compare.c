@@ -153,7 +153,7 @@ static enum rfa_status compare_sides(struct pair *p, struct rfa_lockstep *lockst
                                    .user = p,
                                    .log = &rfa_cli_log};
     RFA_TRY(rfa_lockstep_run(lockstep, &job));
-    rfa_cli_progress(&p->source, "");
+    rfa_cli_progress("");
     return p->comparison->no_memory ? rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the comparison") : RFA_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "media.h"
 #include "score.h"
+#include "source.h"
 
 enum { MAX_LISTED = 10 };
 
@@ -334,16 +335,6 @@ static void show_progress(const struct eval *e)
 
 /* ------------------------------------------------------------------ work */
 
-static enum rfa_status encode_clip(struct eval *e, const struct rfa_clip *clip)
-{
-    uint32_t group = e->options.frame_group;
-    for (uint32_t i = 0; i < e->info.frames; i += group) {
-        uint32_t n = e->info.frames - i < group ? e->info.frames - i : group;
-        RFA_TRY(rfa_encode_frames(e->session, i, clip->images + i, n));
-    }
-    return rfa_encode_scene(e->session, &clip->key);
-}
-
 static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample)
 {
     struct rfa_clip_request request = {.frames = (int)e->info.frames,
@@ -356,7 +347,7 @@ static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample
         return rfa_fail(&e->options.log, RFA_ERR_NOMEM, "no memory for a file name");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, &e->options.log);
     if (status == RFA_OK)
-        status = encode_clip(e, clip);
+        status = rfa_cli_encode_clip(e->session, clip, e->options.frame_group, false);
     rfa_clip_free(&clip);
     free(path);
     return status;

@@ -106,7 +106,7 @@ static enum rfa_status answer(struct run *r)
     if (status == RFA_OK)
         status = rfa_answer(r->session, &r->result);
     r->encoded = rfa_cli_now();
-    rfa_cli_progress(&r->job.source, "");
+    rfa_cli_progress("");
     if (status == RFA_OK && r->trace)
         status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
     return status;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "case.h"
+#include "error.h"
 
 bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command)
 {
@@ -25,9 +26,9 @@ bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command)
     return true;
 }
 
-void rfa_cli_progress(const struct rfa_cli_source *source, const char *what)
+void rfa_cli_progress(const char *what)
 {
-    if (!source->quiet && isatty(STDERR_FILENO))
+    if (isatty(STDERR_FILENO))
         fprintf(stderr, "\r\033[K%s", what);
 }
 
@@ -41,7 +42,7 @@ enum rfa_status rfa_cli_source_open(struct rfa_cli_source *source, const rfa_mod
         return RFA_OK;
     struct rfa_clip_request request = {
         .frames = (int)info.frames, .sampling = (enum rfa_sampling)info.sampling, .at_seconds = source->at_seconds};
-    rfa_cli_progress(source, "reading the video");
+    rfa_cli_progress("reading the video");
     enum rfa_status status = rfa_media_sample(&source->clip, source->video, &request, &options->log);
     for (int i = 0; status == RFA_OK && i < source->clip->frames; i++) {
         const struct rfa_image *image = &source->clip->images[i];
@@ -52,27 +53,29 @@ enum rfa_status rfa_cli_source_open(struct rfa_cli_source *source, const rfa_mod
     return status;
 }
 
+enum rfa_status rfa_cli_encode_clip(rfa_session *session, const struct rfa_clip *clip, uint32_t group, bool tell)
+{
+    char line[64];
+    uint32_t frames = (uint32_t)clip->frames;
+    for (uint32_t i = 0, n; i < frames; i += n) {
+        n = frames - i < group ? frames - i : group;
+        snprintf(line, sizeof line, "encoding frame %u of %u", i + 1, frames);
+        if (tell)
+            rfa_cli_progress(line);
+        RFA_TRY(rfa_encode_frames(session, i, clip->images + i, n));
+    }
+    if (tell)
+        rfa_cli_progress("finding persons");
+    return rfa_encode_scene(session, &clip->key);
+}
+
 enum rfa_status rfa_cli_source_encode(const struct rfa_cli_source *source, rfa_session *session, const rfa_model *model,
                                       const struct rfa_options *options)
 {
     if (source->inputs)
         return rfa_case_encode(session, model, source->inputs, &options->log);
-    char line[64];
-    uint32_t frames = (uint32_t)source->clip->frames;
-    enum rfa_status status = RFA_OK;
-    for (uint32_t i = 0, n; status == RFA_OK && i < frames; i += n) {
-        n = frames - i < options->frame_group ? frames - i : options->frame_group;
-        snprintf(line, sizeof line, "encoding frame %u of %u", i + 1, frames);
-        rfa_cli_progress(source, line);
-        status = rfa_encode_frames(session, i, source->clip->images + i, n);
-    }
-    if (status != RFA_OK)
-        return status;
-    rfa_cli_progress(source, "finding persons");
-    status = rfa_encode_scene(session, &source->clip->key);
-    if (status != RFA_OK)
-        return status;
-    rfa_cli_progress(source, "reading the caption");
+    RFA_TRY(rfa_cli_encode_clip(session, source->clip, options->frame_group, true));
+    rfa_cli_progress("reading the caption");
     return rfa_encode_caption(session, source->caption, strlen(source->caption));
 }
 

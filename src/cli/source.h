@@ -10,7 +10,6 @@ struct rfa_cli_source {
     const char *video, *caption, *at, *inputs;
     double at_seconds;     /* NaN: the whole video */
     struct rfa_clip *clip; /* NULL with prepared inputs */
-    bool quiet;            /* true: no progress on a terminal */
 };
 
 /* Their rows in a command's list of options. */
@@ -31,9 +30,13 @@ RFA_CHECKED enum rfa_status rfa_cli_source_open(struct rfa_cli_source *source, c
 RFA_CHECKED enum rfa_status rfa_cli_source_encode(const struct rfa_cli_source *source, rfa_session *session,
                                                   const rfa_model *model, const struct rfa_options *options);
 
+/* All frames of a clip, `group` at once, then its key frame. `tell`: with rfa_cli_progress. */
+RFA_CHECKED enum rfa_status rfa_cli_encode_clip(rfa_session *session, const struct rfa_clip *clip, uint32_t group,
+                                                bool tell);
+
 void rfa_cli_source_close(struct rfa_cli_source *source);
 
 /* One line on standard error that the next one replaces; nothing where that is no terminal. */
-void rfa_cli_progress(const struct rfa_cli_source *source, const char *what);
+void rfa_cli_progress(const char *what);
 
 #endif
