@@ -28,16 +28,15 @@ struct bench {
 /* The CPU's is measured, a device's is its data sheet's. */
 static void find_ceiling(struct rfa_device_run *d, const struct rfa_model_info *info)
 {
-    bool int8 = strcmp(info->weights, "int8") == 0;
-    d->ceiling = int8 ? d->info.int8_macs : d->info.float_macs;
-    d->ceiling_of = "data sheet";
-    if (d->options.device != RFA_DEVICE_CPU)
+    if (d->options.device != RFA_DEVICE_CPU) {
+        d->ceiling = strcmp(info->weights, "int8") == 0 ? d->info.int8_macs : d->info.float_macs;
+        d->ceiling_of = "data sheet";
         return;
-    struct rfa_team team = {.threads = d->options.threads};
-    const struct rfa_loop_row *loop = rfa_loop_find(int8 ? "int8" : "fma", d->info.name);
-    double rate = loop ? rfa_ceiling_compute(loop->loop, &team, 20) : 0;
+    }
+    double rate = rfa_ceiling_model(&d->ceiling_of, info->weights, d->info.name, d->options.threads);
     d->ceiling = rate > d->ceiling ? rate : d->ceiling;
-    d->ceiling_of = loop ? loop->loop->what : "plain C has none";
+    if (!d->ceiling_of)
+        d->ceiling_of = "plain C has none";
 }
 
 static enum rfa_status open_device(struct bench *b, struct rfa_device_run *d)

@@ -16,7 +16,7 @@ struct run {
     rfa_session *session;
     struct rfa_model_inputs in;
     struct rfa_plan_info plan;
-    const struct rfa_loop_row *loop;
+    const char *ceiling_of; /* instructions; NULL: the tier has no loop */
     double ceiling, open_seconds, init_seconds;
     double *samples;
     struct rfa_step_times times;
@@ -83,10 +83,8 @@ static bool open_inputs(struct run *r)
 
 static void measure_ceiling(struct run *r)
 {
-    struct rfa_team team = {.threads = r->session_options.threads};
-    const char *tier = rfa_cpu_tier(r->session_options.cpu_mask);
-    r->loop = rfa_loop_find(strcmp(r->in.info.weights, "int8") == 0 ? "int8" : "fma", tier);
-    double rate = r->loop ? rfa_ceiling_compute(r->loop->loop, &team, 20) : 0;
+    const struct rfa_options *o = &r->session_options;
+    double rate = rfa_ceiling_model(&r->ceiling_of, r->in.info.weights, rfa_cpu_tier(o->cpu_mask), o->threads);
     r->ceiling = rate > r->ceiling ? rate : r->ceiling;
 }
 
@@ -109,7 +107,7 @@ static double share(const struct run *r, double macs, double seconds)
 static void print_machine(const struct run *r)
 {
     const struct rfa_options *o = &r->session_options;
-    const char *what = r->loop ? r->loop->loop->what : "none";
+    const char *what = r->ceiling_of ? r->ceiling_of : "none";
     if (r->options->json) {
         fprintf(r->options->out,
                 "{\"model\": {\"weights\": \"%s\", \"weight_bytes\": %zu, \"session_bytes\": %zu, \"open_ns\": %.0f, "

@@ -63,6 +63,15 @@ double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *t
     return best;
 }
 
+double rfa_ceiling_model(const char **what, const char *weights, const char *tier, int threads)
+{
+    enum { SAMPLES = 20 };
+    struct rfa_team team = {.threads = threads};
+    const struct rfa_loop_row *row = rfa_loop_find(strcmp(weights, "int8") == 0 ? "int8" : "fma", tier);
+    *what = row ? row->loop->what : NULL;
+    return row ? rfa_ceiling_compute(row->loop, &team, SAMPLES) : 0;
+}
+
 static void read_task(void *context, size_t task, int thread)
 {
     const struct pass *p = context;

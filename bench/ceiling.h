@@ -42,6 +42,10 @@ const struct rfa_loop_row *rfa_loop_find(const char *kind, const char *isa);
  * each. */
 double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *team, int samples);
 
+/* Ceiling of a model's products on this CPU tier: *what names the instructions. `weights` as in rfa_model_info. 0 and
+ * *what NULL where the tier has no loop. */
+double rfa_ceiling_model(const char **what, const char *weights, const char *tier, int threads);
+
 /* Bytes a second of reading `bytes` bytes at data, split over the team: the best of `samples` passes. */
 double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team, const void *data, size_t bytes,
                         int samples);
