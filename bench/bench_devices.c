@@ -42,8 +42,7 @@ static void find_ceiling(struct rfa_device_run *d, const struct rfa_model_info *
 static enum rfa_status open_device(struct bench *b, struct rfa_device_run *d)
 {
     double start = rfa_bench_now();
-    if (d->options.frame_group > b->in.group)
-        d->options.frame_group = b->in.group;
+    d->options.frame_group = b->in.group;
     RFA_TRY(rfa_session_create(&d->session, b->model, &d->options));
     d->open_seconds = rfa_bench_now() - start;
     rfa_session_device(&d->info, d->session);
@@ -58,13 +57,10 @@ static enum rfa_status open_device(struct bench *b, struct rfa_device_run *d)
 static enum rfa_status open_bench(struct bench *b, const char *path)
 {
     const struct rfa_bench_options *o = b->options;
-    struct rfa_model_info info;
     RFA_TRY(rfa_model_open(&b->model, path, &o->session.log));
-    rfa_model_get_info(&info, b->model);
-    uint32_t group = o->session.frame_group < info.frames ? o->session.frame_group : info.frames;
-    if (!rfa_model_inputs_open(&b->in, b->model, group))
+    if (!rfa_model_inputs_open(&b->in, b->model, o->session.frame_group))
         return rfa_fail(&o->session.log, RFA_ERR_NOMEM, "bench: no memory for the inputs; close other programs");
-    b->group_share = (double)group / (double)info.frames;
+    b->group_share = (double)b->in.group / (double)b->in.info.frames;
     bool gpu = false;
     for (int i = 0; i < o->devices; i++) {
         b->device[i] = (struct rfa_device_run){.options = o->device[i]};

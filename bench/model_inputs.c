@@ -31,8 +31,9 @@ static const size_t camera_bytes = 3 * (size_t)RFA_BENCH_CAMERA_WIDTH * RFA_BENC
 
 bool rfa_model_inputs_open(struct rfa_model_inputs *in, const rfa_model *model, uint32_t group)
 {
-    *in = (struct rfa_model_inputs){.group = group};
+    *in = (struct rfa_model_inputs){.keywords = 0};
     rfa_model_get_info(&in->info, model);
+    in->group = group < in->info.frames ? group : in->info.frames;
     in->sentence = in->info.sentence_limit < RFA_BENCH_WORDS ? in->info.sentence_limit : RFA_BENCH_WORDS;
     in->keywords = in->info.keyword_limit < RFA_BENCH_WORDS ? in->info.keyword_limit : RFA_BENCH_WORDS;
     for (int i = 0; i < RFA_BENCH_WORDS; i++)

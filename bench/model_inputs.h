@@ -18,7 +18,7 @@ struct rfa_model_inputs {
     size_t sentence, keywords;
 };
 
-/* False without memory. Close it in either case. */
+/* `group`: at most a clip's frames are taken. False without memory. Close it in either case. */
 bool rfa_model_inputs_open(struct rfa_model_inputs *in, const rfa_model *model, uint32_t group);
 void rfa_model_inputs_close(struct rfa_model_inputs *in);
 size_t rfa_model_inputs_bytes(const struct rfa_model_inputs *in);

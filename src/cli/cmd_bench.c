@@ -75,6 +75,15 @@ static bool read_devices(struct job *job)
     return true;
 }
 
+/* False after a message. */
+static bool devices_here(const struct job *job)
+{
+    for (int i = 0; i < job->options.devices; i++)
+        if (rfa_device_list_check(job->list.name[i], &job->options.device[i]) != RFA_OK)
+            return false;
+    return true;
+}
+
 static bool read_numbers(struct job *job, double seconds)
 {
     struct rfa_bench_options *o = &job->options;
@@ -116,6 +125,8 @@ static int run(int argc, char **argv)
         return EXIT_USAGE;
     if (kernels)
         return rfa_bench_kernels(&job.options) ? EXIT_DONE : EXIT_FAILED;
+    if (!devices_here(&job))
+        return EXIT_FAILED;
     return (job.devices ? rfa_bench_devices : rfa_bench_model)(&job.options, job.positional[1]) ? EXIT_DONE
                                                                                                 : EXIT_FAILED;
 }

@@ -105,23 +105,11 @@ static void judge(void *user, const struct rfa_result_view *left, const struct r
     rfa_comparison_add(p->comparison, left, right, &p->side[RFA_LEFT].model->graph);
 }
 
-/* A tier that this machine lacks is no device of its own: a slower one would run in its place, and be equal. */
-static enum rfa_status check_tier(const struct side *side)
-{
-    const char *colon = strchr(side->device, ':');
-    const char *tier = colon ? colon + 1 : "auto", *fastest = rfa_cpu_tier(side->options.cpu_mask);
-    if (strcmp(tier, "auto") == 0 || strcmp(tier, fastest) == 0)
-        return RFA_OK;
-    return rfa_fail(&rfa_cli_log, RFA_ERR_UNSUPPORTED,
-                    "device %s: this machine or build has no %s, %s would run; 'refatom info --cpu' says why",
-                    side->device, tier, fastest);
-}
-
 static enum rfa_status open_side(struct pair *p, int which, struct rfa_lockstep_side *place)
 {
     struct side *side = &p->side[which];
     struct rfa_device_info device;
-    RFA_TRY(check_tier(side));
+    RFA_TRY(rfa_device_list_check(side->device, &side->options));
     if (which == RFA_LEFT || p->job->against)
         RFA_TRY(rfa_model_open(&side->model, side->path, &rfa_cli_log));
     else

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "error.h"
+
 #include "backend.h"
 
 bool rfa_device_list_split(struct rfa_device_list *list, const char *text)
@@ -41,4 +43,15 @@ bool rfa_device_list_options(struct rfa_options *options, const char *name, cons
         return false;
     }
     return rfa_cli_session_options(options, &given);
+}
+
+enum rfa_status rfa_device_list_check(const char *name, const struct rfa_options *options)
+{
+    const char *colon = strchr(name, ':');
+    const char *tier = colon ? colon + 1 : "auto", *fastest = rfa_cpu_tier(options->cpu_mask);
+    if (strcmp(tier, "auto") == 0 || strcmp(tier, fastest) == 0)
+        return RFA_OK;
+    return rfa_fail(&rfa_cli_log, RFA_ERR_UNSUPPORTED,
+                    "device %s: this machine or build has no %s, %s would run; 'refatom info --cpu' says why", name,
+                    tier, fastest);
 }

@@ -18,4 +18,7 @@ bool rfa_device_list_split(struct rfa_device_list *list, const char *text);
 /* rfa_cli_session_options for "cpu", "cpu:TIER" or "cuda"; false after a message. */
 bool rfa_device_list_options(struct rfa_options *options, const char *name, const struct rfa_cli_session *given);
 
+/* A tier that this machine lacks is no device of its own: a slower one would run in its place. RFA_ERR_UNSUPPORTED. */
+RFA_CHECKED enum rfa_status rfa_device_list_check(const char *name, const struct rfa_options *options);
+
 #endif
