@@ -125,11 +125,9 @@ static void svg_block(FILE *out, const struct plan *p, const struct rfa_block_in
 
 static int write_svg(const struct plan *p, const char *path)
 {
-    FILE *out = fopen(path, "w");
-    if (!out) {
-        fprintf(stderr, "refatom: %s: cannot be written; is the folder there?\n", path);
+    FILE *out = rfa_cli_create_file(path);
+    if (!out)
         return EXIT_FAILED;
-    }
     struct rfa_block_info b;
     rfa_svg_begin(out, LEFT + WIDTH + 20, TOP + HEIGHT + 60);
     svg_axes(out, p);
@@ -138,13 +136,7 @@ static int write_svg(const struct plan *p, const char *path)
             if (b.bytes && b.kept == (kept == 1))
                 svg_block(out, p, &b);
     fputs("</svg>\n", out);
-    bool failed = ferror(out) != 0;
-    failed |= fclose(out) != 0;
-    if (failed) {
-        fprintf(stderr, "refatom: %s: could not be written completely; is the disk full?\n", path);
-        remove(path);
-    }
-    return failed ? EXIT_FAILED : EXIT_DONE;
+    return rfa_cli_finish_file(out, path, RFA_OK) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int report(struct plan *p, bool steps, bool blocks, const char *svg)

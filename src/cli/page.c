@@ -1,10 +1,10 @@
 #include "page.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
 #include "media.h"
 #include "metrics.h"
 #include "plot.h"
@@ -282,12 +282,10 @@ enum rfa_status rfa_page_write(const char *path, const struct rfa_score *score, 
     enum rfa_status status = RFA_ERR_NOMEM;
     if (!graded || !ranked)
         status = rfa_fail(samples->log, RFA_ERR_NOMEM, "no memory for the page; close other programs");
-    else if (!(p.out = fopen(path, "wb")))
-        status = rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    else if (!(p.out = rfa_cli_create_file(path)))
+        status = RFA_ERR_IO;
     else
-        status = put_page(&p, graded, ranked);
-    if (p.out && (ferror(p.out) | (fclose(p.out) != 0)) && status == RFA_OK)
-        status = rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be written; is the disk full?", path);
+        status = rfa_cli_finish_file(p.out, path, put_page(&p, graded, ranked));
     free(graded);
     free(ranked);
     return status;
