@@ -66,9 +66,8 @@ static double draw_times(FILE *out, const struct rfa_device_run *device, int cou
         rfa_svg_text(out, LEFT - 8, y + GAP / 2.0 + count * BAR / 2.0 + 4, NAME, "%s", rfa_part_name[part]);
         for (int i = 0; i < count; i++) {
             char label[48];
-            double ms = device[i].median[part] * 1e3, share = 0;
-            if (device[i].ceiling > 0)
-                share = device[i].macs[part] / device[i].median[part] / device[i].ceiling;
+            double ms = device[i].median[part] * 1e3,
+                   share = rfa_op_share(device[i].macs[part], device[i].median[part], device[i].ceiling);
             snprintf(label, sizeof label, share > 0.0005 ? "%.3g ms, %.1f %%" : "%.3g ms", ms, 100 * share);
             bar(out, y + GAP / 2.0 + i * BAR, place(&a, device[i].median[part]), i, label);
         }
