@@ -283,4 +283,4 @@ static size_t scratch_bytes(size_t m, size_t n, size_t k)
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_avx512vnni = {
-    .a_xor = 0x80, .mr = ROWS, .mc = 256, .scratch_bytes = scratch_bytes, .run = run};
+    .a_xor = 0x80, .mr = ROWS, .mc = 128, .scratch_bytes = scratch_bytes, .run = run};

@@ -23,7 +23,7 @@ struct head {
 struct block {
     int8_t *q, *high, *low; /* queries [rows][dim], numerators [rows][keys] in two parts */
     float *q_scale, *high_scale, *low_scale;
-    float *scores; /* [rows][keys padded to 16] */
+    float *scores; /* [rows][keys padded to 16], and then the first part of the result, [rows][dim] */
     void *gemm;
 };
 
@@ -71,7 +71,7 @@ static unsigned char *lay_out_block(const struct rfa_attention *a, struct block 
     b->q_scale = take(&at, rows * sizeof(float));
     b->high_scale = take(&at, rows * sizeof(float));
     b->low_scale = take(&at, rows * sizeof(float));
-    b->scores = take(&at, rows * rfa_round_up(n, 16) * sizeof(float));
+    b->scores = take(&at, rows * larger(rfa_round_up(n, 16), d) * sizeof(float));
     b->gemm = take(&at, larger(gemm->scratch_bytes(rows, n, d), gemm->scratch_bytes(rows, d, n)));
     return at;
 }
@@ -151,8 +151,8 @@ static void value_block(const struct rfa_attention *a, const struct head *h, con
                         size_t rows)
 {
     const struct rfa_gemm_s8 *gemm = a->s->kernels.gemm_s8;
-    struct rfa_gemm_s8_args values = {.dst = dst,
-                                      .dst_stride = rfa_cols(a->s, a->step->out[0]),
+    struct rfa_gemm_s8_args values = {.dst = b->scores,
+                                      .dst_stride = a->dim,
                                       .a = b->high,
                                       .a_stride = rfa_row_bytes(a->keys),
                                       .a_scale = b->high_scale,
@@ -167,8 +167,10 @@ static void value_block(const struct rfa_attention *a, const struct head *h, con
     gemm->run(&values);
     values.a = b->low;
     values.a_scale = b->low_scale;
-    values.residual = dst;
-    values.residual_stride = values.dst_stride;
+    values.residual = b->scores;
+    values.residual_stride = a->dim;
+    values.dst = dst;
+    values.dst_stride = rfa_cols(a->s, a->step->out[0]);
     gemm->run(&values);
 }
 

@@ -38,6 +38,11 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t common_divisor(size_t a, size_t b)
+{
+    return b ? common_divisor(b, a % b) : a;
+}
+
 /* ------------------------------------------------------------------ float */
 
 size_t rfa_float_product_scratch(const struct rfa_weight *w)
@@ -219,7 +224,9 @@ static void run_int8(struct product *p)
     row_blocks = divide_up(p->rows, p->row_block);
     size_t threads = (size_t)p->s->options.threads;
     size_t tasks = threads * (p->rows <= FEW_ROWS ? LONG_TASKS_A_THREAD : TASKS_A_THREAD);
-    size_t wanted = threads == 1 ? 1 : divide_up(tasks, row_blocks);
+    /* As many tasks for every thread: a last one alone would keep the others waiting. */
+    size_t wanted = rfa_round_up(divide_up(tasks, row_blocks), threads / common_divisor(row_blocks, threads));
+    wanted = threads == 1 ? 1 : wanted;
     p->output_block = rfa_round_up(divide_up(p->outputs, wanted), RFA_LINE);
     p->output_blocks = divide_up(p->outputs, p->output_block);
     rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, int8_task, p);
