@@ -13,16 +13,16 @@ command -v "$compiler" >/dev/null || apt_install gcc-aarch64-linux-gnu libc6-dev
 mca=$(command -v llvm-mca-19 llvm-mca-20 llvm-mca-18 | head -n 1 || true)
 [ -n "$mca" ] || { apt_install llvm-19; mca=llvm-mca-19; }
 
-# assemble KERNEL FLAGS PATTERN: the hot loop into $work/KERNEL.loop
+# assemble KERNEL FLAGS PATTERN LEAST: the hot loop, with at least LEAST instructions like PATTERN, into $work/KERNEL.loop
 assemble() {
     # shellcheck disable=SC2086
     "$compiler" -std=c11 -O3 -DNDEBUG -fPIC -ffp-contract=off -fvisibility=hidden $2 -Isimd -Iquant -S -o "$work/$1.s" "simd/$1.c"
-    awk -v pattern="$3" -f bench/mca/loop.awk "$work/$1.s" >"$work/$1.loop"
+    awk -v pattern="$3" -v least="$4" -f bench/mca/loop.awk "$work/$1.s" >"$work/$1.loop"
 }
-assemble gemm_s8_neon "" '\t(smull|smlal)2?\t'
-assemble gemm_s8_dotprod -march=armv8.2-a+dotprod '\tsdot\t'
-assemble gemm_s8_i8mm -march=armv8.2-a+dotprod+i8mm '\tsmmla\t'
-assemble scan_f32_neon "" '\tfmla\t'
+assemble gemm_s8_neon "" '\t(smull|smlal)2?\t' 32
+assemble gemm_s8_dotprod -march=armv8.2-a+dotprod '\tsdot\t' 64
+assemble gemm_s8_i8mm -march=armv8.2-a+dotprod+i8mm '\tsmmla\t' 24
+assemble scan_f32_neon "" '\tfmla\t' 16
 
 # Work of a pass through the loop: 8 MACs for each SMULL or SMLAL, 16 for SDOT, 32 for SMMLA; 4 state updates for each exp2, of which each has
 # one SHL.
