@@ -85,5 +85,9 @@ END {
     goal("cortex-a76", "gemm_s8_dotprod", "share", 90, 1, "at least 90 % of the SDOT pipes")
     goal("cortex-a72", "gemm_s8_neon", "share", 80, 1, "at least 80 % of the multiply pipe")
     goal("cortex-a76", "scan_f32_neon", "rate", 2.2, -1, "at most 2.2 cycles a state update")
+    goal("cortex-a53", "gemm_s8_neon", "share", 40, 1, "at least 40 % of the pipes, which SADALP shares")
+    goal("cortex-a55", "gemm_s8_dotprod", "share", 65, 1, "at least 65 % of the pipes")
+    goal("cortex-a53", "scan_f32_neon", "rate", 9, -1, "at most 9 cycles a state update")
+    goal("cortex-a55", "scan_f32_neon", "rate", 5, -1, "at most 5 cycles a state update")
     exit missed > 0
 }' "$work/table"
