@@ -28,6 +28,10 @@ INLINE int32x4_t start(const struct source *s, size_t i)
     return vmulq_n_s32(vld1q_s32(s->w_sum + 4 * i), -s->zero);
 }
 
+/* Nothing moves across this place, where x is in a register: "w" of vectors, "r" general. Without it compilers, which
+ * count on a core that reorders, move a load down to where it is used. */
+#define KEEP_ORDER(in, x) __asm__ volatile("" : "+" in(x))
+
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows);
 
 #define PRODUCT(rows)                                                                                                  \

@@ -50,13 +50,15 @@ INLINE int32x4_t start(const struct source *s, size_t i)
     return vcombine_s32(two, two);
 }
 
+/* One pair after the other: gcc would load the bytes of all at first, and spill sums for them. */
 #define ADD(i, row)                                                                                                    \
     do {                                                                                                               \
-        const int8x16_t x = vld1q_s8(a + (i)*s->pair_bytes);                                                           \
+        const int8x16_t x = vld1q_s8(a + (i)*stride);                                                                  \
         row.q0 = vmmlaq_s32(row.q0, x, w0);                                                                            \
         row.q1 = vmmlaq_s32(row.q1, x, w1);                                                                            \
         row.q2 = vmmlaq_s32(row.q2, x, w2);                                                                            \
         row.q3 = vmmlaq_s32(row.q3, x, w3);                                                                            \
+        __asm__ volatile("" ::: "memory");                                                                             \
     } while (0)
 
 INLINE int32x4_t zip_low(int32x4_t a, int32x4_t b)
@@ -98,7 +100,8 @@ INLINE void product(int32_t *sum, const struct source *s, const size_t rows)
     const int32x4_t zero = vdupq_n_s32(0);
     struct pair r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
     const int8_t *a = s->a, *w = s->w;
-    for (size_t i = 0; i < s->lines / 2; i++) {
+    const size_t stride = s->pair_bytes, passes = s->lines / 2;
+    for (size_t i = 0; i < passes; i++) {
         LINES(quarter(w), quarter(w + 16), quarter(w + RFA_LINE), quarter(w + RFA_LINE + 16));
         a += 2 * GROUP;
         w += 2 * RFA_LINE;

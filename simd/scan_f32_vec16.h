@@ -10,7 +10,8 @@
  * passes from one to the next lies in the scratch, with the states and the rates a * log2(e): all of it stays in L1.
  *
  * With SCAN_EXP2_NORMAL, a chunk whose arguments of exp2 all lie within SCAN_NORMAL takes vec16_exp2_normal: the same
- * bits in fewer steps, for instruction sets without VSCALEFPS. */
+ * bits in fewer steps, for instruction sets without VSCALEFPS. SCAN_UPDATE_NORMAL, if defined, is the function that
+ * does such an update, of a single step. */
 #include "kernels.h"
 
 #define SCAN_NORMAL 125.0f
@@ -81,6 +82,13 @@ VEC16_INLINE void update(const struct rfa_scan_args *args, const struct panel *p
 {
     const size_t bc_stride = args->bc_stride, states = args->states;
     const float *b = args->b + t * bc_stride, *cmat = args->cmat + t * bc_stride;
+#ifdef SCAN_UPDATE_NORMAL
+    if (normal) {
+        SCAN_UPDATE_NORMAL(panel->rate, panel->h, b, cmat, panel->dt + s * 16, panel->dtu + s * 16, panel->y + s * 16,
+                           states);
+        return;
+    }
+#endif
     vec16 dt[SCAN_STEPS], dtu[SCAN_STEPS], y[SCAN_STEPS];
     VEC16_UNROLL
     for (size_t i = 0; i < steps; i++) {

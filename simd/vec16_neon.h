@@ -102,40 +102,10 @@ VEC16_INLINE vec16 vec16_silu(vec16 a)
     VEC16_EACH(rfa_vsilu_neon(a.q[i]));
 }
 
-/* A coefficient in a register of its own: FMLA overwrites the addend, and loads cost the arithmetic pipes nothing,
- * where a copy of a register that holds it (what compilers choose) takes the place of a product. Volatile, so that it
- * is loaded each time. */
-#define VEC16_FRESH(c) (*(const volatile float32x4_t *)&(c))
-
-/* p[i] = p[i] * r[i] + c for the four registers in turn, so that their chains overlap on processors that keep the
- * order. */
-#define VEC16_STEP(c)                                                                                                  \
-    do {                                                                                                               \
-        static const float32x4_t coefficient = {c, c, c, c};                                                           \
-        for (int i = 0; i < 4; i++)                                                                                    \
-            p.q[i] = vfmaq_f32(VEC16_FRESH(coefficient), p.q[i], r.q[i]);                                              \
-    } while (0)
-
-/* The power is a normal number, so adding to the exponent of 2^r gives it exactly. */
 VEC16_INLINE vec16 vec16_exp2_normal(vec16 x)
 {
-    const vec16 round = vec16_set1(RFA_ROUND);
-    vec16 rounded = vec16_add(x, round), r = vec16_sub(x, vec16_sub(rounded, round)), p = vec16_set1(RFA_EXP2_C6);
-    VEC16_STEP(RFA_EXP2_C5);
-    VEC16_STEP(RFA_EXP2_C4);
-    VEC16_STEP(RFA_EXP2_C3);
-    VEC16_STEP(RFA_EXP2_C2);
-    VEC16_STEP(RFA_EXP2_C1);
-    VEC16_STEP(1.0f);
-    for (int i = 0; i < 4; i++) {
-        int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(rounded.q[i]), 23);
-        p.q[i] = vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p.q[i]), exponent));
-    }
-    return p;
+    return vec16_exp2(x); /* scan_f32_neon.c has its own */
 }
-
-#undef VEC16_STEP
-#undef VEC16_FRESH
 
 VEC16_INLINE float32x4_t vec16_pixel_quarter(float32x4_t v, int bits)
 {

@@ -1,5 +1,5 @@
-# Prints the hot loop of a kernel's assembly: of the innermost loops with at least 16 multiplications the densest. Tails, with fewer rows to a
-# load, and preparations are less dense. `pattern`: what counts as a multiplication.
+# Prints the hot loop of a kernel's assembly: of the innermost loops with at least `least` multiplications the densest. Tiles with fewer rows have
+# fewer, and preparations are less dense. `pattern`: what counts as a multiplication.
 /^[.A-Za-z_][A-Za-z0-9_.]*:/ {
     label = $1
     sub(/:.*/, "", label)
@@ -13,7 +13,7 @@
         for (i = begins[$NF]; i <= count; i++)
             multiplications += line[i] ~ pattern
         density = multiplications / (count - begins[$NF] + 1)
-        if (multiplications >= 16 && density > densest) {
+        if (multiplications >= least && density > densest) {
             densest = density
             first = begins[$NF]
             last = count

@@ -13,16 +13,16 @@ command -v "$compiler" >/dev/null || apt_install gcc-aarch64-linux-gnu libc6-dev
 mca=$(command -v llvm-mca-19 llvm-mca-20 llvm-mca-18 | head -n 1 || true)
 [ -n "$mca" ] || { apt_install llvm-19; mca=llvm-mca-19; }
 
-# assemble KERNEL FLAGS PATTERN: the hot loop into $work/KERNEL.loop
+# assemble KERNEL FLAGS PATTERN LEAST: the hot loop, with at least LEAST instructions like PATTERN, into $work/KERNEL.loop
 assemble() {
     # shellcheck disable=SC2086
     "$compiler" -std=c11 -O3 -DNDEBUG -fPIC -ffp-contract=off -fvisibility=hidden $2 -Isimd -Iquant -S -o "$work/$1.s" "simd/$1.c"
-    awk -v pattern="$3" -f bench/mca/loop.awk "$work/$1.s" >"$work/$1.loop"
+    awk -v pattern="$3" -v least="$4" -f bench/mca/loop.awk "$work/$1.s" >"$work/$1.loop"
 }
-assemble gemm_s8_neon "" '\t(smull|smlal)2?\t'
-assemble gemm_s8_dotprod -march=armv8.2-a+dotprod '\tsdot\t'
-assemble gemm_s8_i8mm -march=armv8.2-a+dotprod+i8mm '\tsmmla\t'
-assemble scan_f32_neon "" '\tfmla\t'
+assemble gemm_s8_neon "" '\t(smull|smlal)2?\t' 32
+assemble gemm_s8_dotprod -march=armv8.2-a+dotprod '\tsdot\t' 64
+assemble gemm_s8_i8mm -march=armv8.2-a+dotprod+i8mm '\tsmmla\t' 24
+assemble scan_f32_neon "" '\tfmla\t' 16
 
 # Work of a pass through the loop: 8 MACs for each SMULL or SMLAL, 16 for SDOT, 32 for SMMLA; 4 state updates for each exp2, of which each has
 # one SHL.
@@ -85,5 +85,9 @@ END {
     goal("cortex-a76", "gemm_s8_dotprod", "share", 90, 1, "at least 90 % of the SDOT pipes")
     goal("cortex-a72", "gemm_s8_neon", "share", 80, 1, "at least 80 % of the multiply pipe")
     goal("cortex-a76", "scan_f32_neon", "rate", 2.2, -1, "at most 2.2 cycles a state update")
+    goal("cortex-a53", "gemm_s8_neon", "share", 40, 1, "at least 40 % of the pipes, which SADALP shares")
+    goal("cortex-a55", "gemm_s8_dotprod", "share", 65, 1, "at least 65 % of the pipes")
+    goal("cortex-a53", "scan_f32_neon", "rate", 9, -1, "at most 9 cycles a state update")
+    goal("cortex-a55", "scan_f32_neon", "rate", 5, -1, "at most 5 cycles a state update")
     exit missed > 0
 }' "$work/table"
