@@ -66,6 +66,16 @@ static void draw_decades(FILE *out, const struct axis *a, double top, double bot
     }
 }
 
+static double clips_a_second(const struct rfa_together *t)
+{
+    return t->clips.per_second;
+}
+
+static double captions_a_second(const struct rfa_together *t)
+{
+    return t->captions.per_second;
+}
+
 static double draw_times(FILE *out, const struct rfa_device_run *device, int count, double y)
 {
     struct axis a = times_axis(device, count);
@@ -88,31 +98,33 @@ static double draw_times(FILE *out, const struct rfa_device_run *device, int cou
     return y + 44;
 }
 
-static void draw_together(FILE *out, const struct rfa_device_run *device, int count, double y)
+static double draw_together(FILE *out, const struct rfa_device_run *device, int count, double y, const char *title,
+                            double (*rate_of)(const struct rfa_together *))
 {
     double most = 0;
-    text(out, LEFT, y, 13, "start", INK, "Clips a second, several sessions at once (longer is better)");
+    text(out, LEFT, y, 13, "start", INK, title);
     y += 14;
     for (int i = 0; i < count; i++)
         for (int k = 0; k < device[i].together_count; k++)
-            most = device[i].together[k].clips_per_second > most ? device[i].together[k].clips_per_second : most;
+            most = fmax(most, rate_of(&device[i].together[k]));
     for (int k = 0; k < device[0].together_count; k++) {
         char label[32];
         snprintf(label, sizeof label, "%d", device[0].together[k].sessions);
         text(out, LEFT - 8, y + GAP / 2.0 + count * BAR / 2.0 + 4, 12, "end", INK, label);
         for (int i = 0; i < count; i++) {
-            double rate = device[i].together[k].clips_per_second;
+            double rate = rate_of(&device[i].together[k]);
             snprintf(label, sizeof label, "%.3g", rate);
             bar(out, y + GAP / 2.0 + i * BAR, rate / most * (WIDTH - LEFT - RIGHT), i, label);
         }
         y += count * BAR + GAP;
     }
+    return y + 36;
 }
 
 void rfa_device_chart(FILE *out, const struct rfa_device_run *device, int count)
 {
-    int groups = RFA_PARTS + device[0].together_count;
-    int height = HEAD + count * LEGEND + groups * (count * BAR + GAP) + (device[0].together_count ? 110 : 60);
+    int groups = RFA_PARTS + 2 * device[0].together_count;
+    int height = HEAD + count * LEGEND + groups * (count * BAR + GAP) + (device[0].together_count ? 160 : 60);
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
             "font-family=\"sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
@@ -124,7 +136,11 @@ void rfa_device_chart(FILE *out, const struct rfa_device_run *device, int count)
         text(out, LEFT + 20, y, 12, "start", INK, device[i].title);
     }
     y = draw_times(out, device, count, y + 12);
-    if (device[0].together_count)
-        draw_together(out, device, count, y);
+    if (device[0].together_count) {
+        y = draw_together(out, device, count, y, "Clips a second, several sessions at once (longer is better)",
+                          clips_a_second);
+        draw_together(out, device, count, y, "Second captions a second, several sessions at once (longer is better)",
+                      captions_a_second);
+    }
     fputs("</svg>\n", out);
 }

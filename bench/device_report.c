@@ -67,16 +67,24 @@ static void text_energy(FILE *out, const struct rfa_device_run *device, int coun
     }
 }
 
+static void text_throughput(FILE *out, const struct rfa_device_run *d, const struct rfa_together *t, const char *what,
+                            const struct rfa_throughput *of)
+{
+    fprintf(out, "%16d %-34.34s %7d %-14s %10.3f %10.3f %10.3f\n", t->sessions, d->title, t->threads, what,
+            of->per_second, of->p50 * 1e3, of->p99 * 1e3);
+}
+
 static void text_together(FILE *out, const struct rfa_device_run *device, int count)
 {
     if (device[0].together_count == 0)
         return;
-    fprintf(out, "\nsessions at once %-26s threads each    clips/s     p50 ms     p99 ms\n", "device");
+    fprintf(out, "\n%16s %-34s %7s %-14s %10s %10s %10s\n", "sessions at once", "device", "threads", "of each",
+            "a second", "p50 ms", "p99 ms");
     for (int k = 0; k < device[0].together_count; k++)
         for (int i = 0; i < count; i++) {
             const struct rfa_together *t = &device[i].together[k];
-            fprintf(out, "%16d %-34.34s %4d %10.3f %10.3f %10.3f\n", t->sessions, device[i].title, t->threads,
-                    t->clips_per_second, t->p50 * 1e3, t->p99 * 1e3);
+            text_throughput(out, &device[i], t, "clip", &t->clips);
+            text_throughput(out, &device[i], t, "second caption", &t->captions);
         }
 }
 
@@ -114,6 +122,14 @@ static void json_energy(FILE *out, const char *name, double joules, const char *
         fprintf(out, ", \"%s\": %.6g", name, joules);
 }
 
+static void json_throughput(FILE *out, int i, const struct rfa_together *t, const char *unit,
+                            const struct rfa_throughput *of)
+{
+    fprintf(out,
+            "{\"device\": %d, \"sessions\": %d, \"threads\": %d, \"%s\": %.6g, \"p50_ns\": %.0f, \"p99_ns\": %.0f}\n",
+            i, t->sessions, t->threads, unit, of->per_second, of->p50 * 1e9, of->p99 * 1e9);
+}
+
 static void json_device(FILE *out, int i, const struct rfa_device_run *d, const struct rfa_energy *energy)
 {
     fprintf(out,
@@ -130,12 +146,10 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
                 "%.0f, \"unit\": \"MAC\", \"share\": %.4f}\n",
                 i, rfa_part_name[part], d->median[part] * 1e9, d->seconds[part][0] * 1e9,
                 d->seconds[part][d->rounds - 1] * 1e9, d->macs[part], share(d, d->macs[part], d->median[part]));
-    for (int k = 0; k < d->together_count; k++)
-        fprintf(out,
-                "{\"device\": %d, \"sessions\": %d, \"threads\": %d, \"clips_per_second\": %.6g, \"p50_ns\": %.0f, "
-                "\"p99_ns\": %.0f}\n",
-                i, d->together[k].sessions, d->together[k].threads, d->together[k].clips_per_second,
-                d->together[k].p50 * 1e9, d->together[k].p99 * 1e9);
+    for (int k = 0; k < d->together_count; k++) {
+        json_throughput(out, i, &d->together[k], "clips_per_second", &d->together[k].clips);
+        json_throughput(out, i, &d->together[k], "captions_per_second", &d->together[k].captions);
+    }
     for (int k = 0; k < d->ops.count; k++)
         fprintf(out,
                 "{\"device\": %d, \"stage\": \"%s\", \"op\": \"%s\", \"steps\": %d, \"ns\": %.0f, \"work\": %.0f, "
