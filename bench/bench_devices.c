@@ -61,14 +61,14 @@ static enum rfa_status open_bench(struct bench *b, const char *path)
     if (!rfa_model_inputs_open(&b->in, b->model, o->session.frame_group))
         return rfa_fail(&o->session.log, RFA_ERR_NOMEM, "bench: no memory for the inputs; close other programs");
     b->group_share = (double)b->in.group / (double)b->in.info.frames;
-    bool gpu = false;
+    const char *pci = NULL; /* of the GPU, where there is one: sessions take the thread's current one */
     for (int i = 0; i < o->devices; i++) {
         b->device[i] = (struct rfa_device_run){.options = o->device[i]};
         b->devices++;
-        gpu |= o->device[i].device != RFA_DEVICE_CPU;
         RFA_TRY(open_device(b, &b->device[i]));
+        pci = b->device[i].info.pci ? b->device[i].info.pci : pci;
     }
-    rfa_energy_open(&b->energy, powercap, gpu);
+    rfa_energy_open(&b->energy, powercap, pci);
     return RFA_OK;
 }
 

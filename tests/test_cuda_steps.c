@@ -100,6 +100,7 @@ static void one_model(const char *path)
     rfa_model *model;
     rfa_session *cpu, *steps, *stages;
     struct rfa_model_info info;
+    struct rfa_device_info device;
     struct answer on_cpu, by_steps, by_stages;
     struct watch w;
     assert_int_equal(rfa_model_open(&model, path, NULL), RFA_OK);
@@ -118,6 +119,8 @@ static void one_model(const char *path)
     assert_int_equal(shim_count().allocations, allocations);
     open_on(&stages, model, RFA_DEVICE_CUDA, false);
     feed(&by_stages, stages, &info);
+    rfa_session_device(&device, stages);
+    assert_string_equal(device.pci, "0000:17:00.0");
     assert_true(shim_count().graph_launches > 0);
     shim_forget();
     assert_memory_equal(&on_cpu, &by_steps, sizeof on_cpu);

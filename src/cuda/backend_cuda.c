@@ -22,7 +22,7 @@ struct state {
     struct rfa_cuda_step *step;
     cudaGraphExec_t graph[RFA_STAGE_COUNT];
     struct rfa_device_info info;
-    char name[256];
+    char name[256], pci[32];
     int device; /* the thread's current one at open */
 };
 
@@ -62,6 +62,15 @@ static void find_ceilings(struct state *st, int capability)
     info->bytes_per_second = 2e3 * attribute(st, cudaDevAttrMemoryClockRate) * bus;
 }
 
+/* Empty where the device does not tell. */
+static void find_pci(struct state *st)
+{
+    if (cudaDeviceGetPCIBusId(st->pci, sizeof st->pci, st->device) == cudaSuccess)
+        return;
+    cudaGetLastError(); /* no failure: cleared */
+    st->pci[0] = 0;
+}
+
 static enum rfa_status find_device(struct state *st)
 {
     static const char remedy[] = "check the driver (nvidia-smi), or use the CPU";
@@ -79,6 +88,7 @@ static enum rfa_status find_device(struct state *st)
                         "device cuda: %s has compute capability %d.%d, 7.5 is the least; use the CPU", st->name,
                         properties.major, properties.minor);
     find_ceilings(st, capability);
+    find_pci(st);
     CUDA_TRY(st->log, "a stream", remedy, cudaStreamCreateWithFlags(&st->d.run.stream, cudaStreamNonBlocking));
     return RFA_OK;
 }
@@ -370,6 +380,7 @@ static enum rfa_status prepare(struct state *st, const struct rfa_session *s)
         RFA_TRY(capture(st, s, (enum rfa_stage)i));
     st->info.device = "cuda";
     st->info.name = st->name;
+    st->info.pci = st->pci[0] ? st->pci : NULL;
     st->info.bytes = st->bytes;
     return sync(st, s);
 }
