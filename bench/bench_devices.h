@@ -43,6 +43,8 @@ struct rfa_device_run {
     char title[96];                     /* "cpu, avx512vnni" */
     double ceiling;                     /* multiply-accumulates a second, 0: not known */
     const char *ceiling_of;             /* where the number comes from */
+    double data_sheet;                  /* what a device's data sheet says instead; 0: not known, or the CPU */
+    double reads, data_sheet_reads;     /* likewise bytes a second of a device's memory; 0: not known, or the CPU */
     double open_seconds, first_seconds; /* session and upload; the first clip */
     double seconds[RFA_PARTS][RFA_BENCH_ROUNDS], median[RFA_PARTS], macs[RFA_PARTS];
     size_t rounds;

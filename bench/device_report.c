@@ -1,35 +1,49 @@
 /* The table and the JSON of `refatom bench model --devices`. */
 #include "bench_devices.h"
 
+#include <string.h>
+
 const char *const rfa_part_name[RFA_PARTS] = {"vision", "scene", "text", "answer", "clip", "second caption"};
 
-static double share(const struct rfa_device_run *d, double macs, double seconds)
+static double rate(double work, double seconds)
 {
-    return d->ceiling > 0 && seconds > 0 ? macs / seconds / d->ceiling : 0;
+    return seconds > 0 ? work / seconds : 0;
 }
 
-static double rate(double macs, double seconds)
+static double share(double ceiling, double work, double seconds)
 {
-    return seconds > 0 ? macs / seconds : 0;
+    return ceiling > 0 ? rate(work, seconds) / ceiling : 0;
 }
 
 /* ------------------------------------------------------------------ text */
 
-static void text_share(FILE *out, const struct rfa_device_run *d, double macs, double seconds)
+static void text_share(FILE *out, double ceiling, double work, double seconds)
 {
-    if (d->ceiling > 0)
-        fprintf(out, " %7.1f%%", 100 * share(d, macs, seconds));
+    if (ceiling > 0)
+        fprintf(out, " %7.1f%%", 100 * share(ceiling, work, seconds));
     else
         fprintf(out, " %8s", "-");
+}
+
+static void text_rate(FILE *out, double rate, double data_sheet, const char *unit, const char *of)
+{
+    fprintf(out, "%.1f %s (%s", rate * 1e-9, unit, of);
+    if (data_sheet > 0 && strcmp(of, "data sheet") != 0)
+        fprintf(out, "; data sheet %.1f", data_sheet * 1e-9);
+    fprintf(out, ")");
 }
 
 static void text_device(FILE *out, const struct rfa_device_run *d)
 {
     fprintf(out, "%s: %d threads; ceiling ", d->title, d->options.threads);
     if (d->ceiling > 0)
-        fprintf(out, "%.1f GMAC/s (%s)", d->ceiling * 1e-9, d->ceiling_of);
+        text_rate(out, d->ceiling, d->data_sheet, "GMAC/s", d->ceiling_of);
     else
         fprintf(out, "not known (%s)", d->ceiling_of);
+    if (d->reads > 0) {
+        fprintf(out, ", memory ");
+        text_rate(out, d->reads, d->data_sheet_reads, "GB/s", d->ceiling_of);
+    }
     fprintf(out, "; session %.1f ms, first clip %.1f ms", d->open_seconds * 1e3, d->first_seconds * 1e3);
     if (d->info.bytes)
         fprintf(out, "; %.1f MiB on the device", (double)d->info.bytes / 0x1p20);
@@ -45,7 +59,7 @@ static void text_parts(FILE *out, const struct rfa_device_run *device, int count
             const struct rfa_device_run *d = &device[i];
             fprintf(out, "%-15s %-34.34s %12.3f %10.1f", i ? "" : rfa_part_name[part], d->title, d->median[part] * 1e3,
                     rate(d->macs[part], d->median[part]) * 1e-9);
-            text_share(out, d, d->macs[part], d->median[part]);
+            text_share(out, d->ceiling, d->macs[part], d->median[part]);
             fprintf(out, " %9.2fx\n", d->median[part] / device[0].median[part]);
         }
 }
@@ -90,13 +104,15 @@ static void text_together(FILE *out, const struct rfa_device_run *device, int co
 
 static void text_ops(FILE *out, const struct rfa_device_run *d)
 {
-    fprintf(out, "\n%s, step by step\n%-8s %-14s %5s %10s %12s %10s %8s   (vision: one group of frames)\n", d->title,
-            "stage", "op", "steps", "ms", "GMAC", "GMAC/s", "ceiling");
+    fprintf(out, "\n%s, step by step\n%-8s %-14s %5s %10s %12s %10s %8s %8s %8s   (vision: one group of frames)\n",
+            d->title, "stage", "op", "steps", "ms", "GMAC", "GMAC/s", "ceiling", "weights", "memory");
     for (int i = 0; i < d->ops.count; i++) {
         const struct rfa_op_sum *s = &d->ops.sum[i];
         fprintf(out, "%-8s %-14s %5d %10.3f %12.3f %10.1f", s->stage, s->op, s->steps, s->seconds * 1e3, s->macs * 1e-9,
                 rate(s->macs, s->seconds) * 1e-9);
-        text_share(out, d, s->macs, s->seconds);
+        text_share(out, d->ceiling, s->macs, s->seconds);
+        fprintf(out, " %8.1f", rate(s->weight_bytes, s->seconds) * 1e-9);
+        text_share(out, d->reads, s->weight_bytes, s->seconds);
         fprintf(out, "\n");
     }
 }
@@ -134,9 +150,10 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
 {
     fprintf(out,
             "{\"device\": %d, \"kind\": \"%s\", \"name\": \"%s\", \"threads\": %d, \"ceiling\": %.6g, \"ceiling_of\": "
-            "\"%s\", \"device_bytes\": %zu, \"open_ns\": %.0f, \"first_clip_ns\": %.0f, \"rounds\": %zu",
-            i, d->info.device, d->info.name, d->options.threads, d->ceiling, d->ceiling_of, d->info.bytes,
-            d->open_seconds * 1e9, d->first_seconds * 1e9, d->rounds);
+            "\"%s\", \"data_sheet\": %.6g, \"reads\": %.6g, \"data_sheet_reads\": %.6g, \"device_bytes\": %zu, "
+            "\"open_ns\": %.0f, \"first_clip_ns\": %.0f, \"rounds\": %zu",
+            i, d->info.device, d->info.name, d->options.threads, d->ceiling, d->ceiling_of, d->data_sheet, d->reads,
+            d->data_sheet_reads, d->info.bytes, d->open_seconds * 1e9, d->first_seconds * 1e9, d->rounds);
     json_energy(out, "cpu_joules_a_clip", d->cpu_joules / (double)d->rounds, energy->why_no_cpu);
     json_energy(out, "gpu_joules_a_clip", d->gpu_joules / (double)d->rounds, energy->why_no_gpu);
     fprintf(out, "}\n");
@@ -145,7 +162,8 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
                 "{\"device\": %d, \"part\": \"%s\", \"median_ns\": %.0f, \"min_ns\": %.0f, \"max_ns\": %.0f, \"work\": "
                 "%.0f, \"unit\": \"MAC\", \"share\": %.4f}\n",
                 i, rfa_part_name[part], d->median[part] * 1e9, d->seconds[part][0] * 1e9,
-                d->seconds[part][d->rounds - 1] * 1e9, d->macs[part], share(d, d->macs[part], d->median[part]));
+                d->seconds[part][d->rounds - 1] * 1e9, d->macs[part],
+                share(d->ceiling, d->macs[part], d->median[part]));
     for (int k = 0; k < d->together_count; k++) {
         json_throughput(out, i, &d->together[k], "clips_per_second", &d->together[k].clips);
         json_throughput(out, i, &d->together[k], "captions_per_second", &d->together[k].captions);
@@ -153,9 +171,10 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
     for (int k = 0; k < d->ops.count; k++)
         fprintf(out,
                 "{\"device\": %d, \"stage\": \"%s\", \"op\": \"%s\", \"steps\": %d, \"ns\": %.0f, \"work\": %.0f, "
-                "\"unit\": \"MAC\", \"share\": %.4f}\n",
+                "\"unit\": \"MAC\", \"share\": %.4f, \"weight_bytes\": %.0f, \"memory_share\": %.4f}\n",
                 i, d->ops.sum[k].stage, d->ops.sum[k].op, d->ops.sum[k].steps, d->ops.sum[k].seconds * 1e9,
-                d->ops.sum[k].macs, share(d, d->ops.sum[k].macs, d->ops.sum[k].seconds));
+                d->ops.sum[k].macs, share(d->ceiling, d->ops.sum[k].macs, d->ops.sum[k].seconds),
+                d->ops.sum[k].weight_bytes, share(d->reads, d->ops.sum[k].weight_bytes, d->ops.sum[k].seconds));
 }
 
 void rfa_device_report_json(FILE *out, const struct rfa_device_run *device, int count, const struct rfa_energy *energy)

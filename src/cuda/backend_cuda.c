@@ -8,6 +8,8 @@
 
 #include "alloc.h"
 #include "backend.h"
+#include "cuda_error.h"
+#include "measure_cuda.h"
 #include "ops_cuda.h"
 #include "quant.h"
 
@@ -25,17 +27,6 @@ struct state {
     char name[256], pci[32];
     int device; /* the thread's current one at open */
 };
-
-/* The only way an error of the runtime is reported. Fetching it clears it: it would come up again in the next session,
- * where nothing has failed. */
-#define CUDA_TRY(log, what, remedy, expr)                                                                              \
-    do {                                                                                                               \
-        cudaError_t error_ = (expr);                                                                                   \
-        if (error_ != cudaSuccess) {                                                                                   \
-            cudaGetLastError();                                                                                        \
-            return rfa_fail(log, RFA_ERR_DEVICE, "device cuda: %s: %s; %s", what, cudaGetErrorString(error_), remedy); \
-        }                                                                                                              \
-    } while (0)
 
 static const char restart[] = "end the session, and use the CPU if it happens again";
 
@@ -405,6 +396,14 @@ static void describe(const void *state, struct rfa_device_info *info)
     *info = ((const struct state *)state)->info;
 }
 
+static enum rfa_status measure(void *state, const struct rfa_session *s, struct rfa_device_rates *rates)
+{
+    struct state *st = state;
+    struct rfa_cuda_size size = {attribute(st, cudaDevAttrMultiProcessorCount), attribute(st, cudaDevAttrL2CacheSize)};
+    (void)s;
+    return rfa_cuda_measure(rates, st->log, st->d.run.stream, &size);
+}
+
 const struct rfa_backend rfa_backend_cuda = {.name = "cuda",
                                              .open = open,
                                              .close = close,
@@ -413,4 +412,5 @@ const struct rfa_backend rfa_backend_cuda = {.name = "cuda",
                                              .run = run,
                                              .shift = shift,
                                              .sync = sync,
-                                             .describe = describe};
+                                             .describe = describe,
+                                             .measure = measure};

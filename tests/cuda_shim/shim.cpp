@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -232,6 +233,7 @@ void shim_mma(int d[4], const uint32_t a[4], const uint32_t b[2])
 {
     const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
     unsigned lane = current->thread % LANES, warp_index = current->thread / LANES, set = meet(words, 6);
+    counts.products += lane == 0;
     const uint32_t(*value)[6] = warps[warp_index].value[set];
     for (unsigned i = 0; i < 4; i++) {
         unsigned row = lane / 4, col = lane % 4 * 2 + i % 2;
@@ -483,6 +485,48 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
     delete exec;
+    return cudaSuccess;
+}
+
+/* ------------------------------------------------------------------ events */
+
+struct shim_event {
+    double ms;
+    bool recorded;
+};
+
+cudaError_t cudaEventCreate(cudaEvent_t *event)
+{
+    *event = new shim_event();
+    counts.events++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    return enqueue(stream, [=] {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        event->ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+        event->recorded = true;
+    });
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t begin, cudaEvent_t end)
+{
+    *ms = (float)(end->ms - begin->ms);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    counts.events--;
+    delete event;
     return cudaSuccess;
 }
 
