@@ -42,13 +42,26 @@ static int attribute(const struct state *st, enum cudaDeviceAttr name)
     return 0;
 }
 
-/* Data-sheet rates of a multiprocessor and clock, multiply-accumulates. */
+/* Data-sheet rate of int8 products of a multiprocessor and clock; 0: not known. */
+static double int8_macs(int capability)
+{
+    switch (capability) {
+    case 80:
+    case 87:
+        return 2048;
+    case 90:
+        return 4096;
+    default:
+        return capability < 90 || capability >= 120 ? 1024 : 0;
+    }
+}
+
 static void find_ceilings(struct state *st, int capability)
 {
     struct rfa_device_info *info = &st->info;
     double clocks = 1e3 * attribute(st, cudaDevAttrClockRate) * attribute(st, cudaDevAttrMultiProcessorCount);
     double bus = attribute(st, cudaDevAttrGlobalMemoryBusWidth) / 8.0;
-    info->int8_macs = clocks * (capability >= 90 ? 4096 : capability == 80 ? 2048 : 1024);
+    info->int8_macs = clocks * int8_macs(capability);
     info->float_macs = clocks * (capability >= 86 ? 128 : 64);
     info->bytes_per_second = 2e3 * attribute(st, cudaDevAttrMemoryClockRate) * bus;
 }
