@@ -281,6 +281,47 @@ static void measured(void **state)
     rfa_model_close(&model);
 }
 
+/* A failure in the middle of a capture. */
+static void no_capture(void **state)
+{
+    (void)state;
+    shim_break_capture();
+    refused("an error");
+    assert_int_equal(cudaGetLastError(), cudaSuccess);
+    works_again();
+}
+
+/* A session on a device that is no longer the thread's current one; the thread's choice stands. */
+static void another_device(void **state)
+{
+    (void)state;
+    rfa_model *model;
+    rfa_session *cpu, *steps, *stages;
+    struct rfa_model_info info;
+    struct rfa_device_rates rates;
+    struct answer on_cpu, by_steps, by_stages;
+    int device;
+    assert_int_equal(rfa_model_open(&model, "data/nano2.gguf", NULL), RFA_OK);
+    rfa_model_get_info(&info, model);
+    assert_int_equal(cudaSetDevice(1), cudaSuccess);
+    open_on(&cpu, model, RFA_DEVICE_CPU, false);
+    open_on(&steps, model, RFA_DEVICE_CUDA, true);
+    open_on(&stages, model, RFA_DEVICE_CUDA, false);
+    assert_int_equal(cudaSetDevice(0), cudaSuccess);
+    feed(&on_cpu, cpu, &info);
+    feed(&by_steps, steps, &info);
+    feed(&by_stages, stages, &info);
+    assert_int_equal(rfa_backend_measure(&rates, stages), RFA_OK);
+    assert_memory_equal(&on_cpu, &by_steps, sizeof on_cpu);
+    assert_memory_equal(&on_cpu, &by_stages, sizeof on_cpu);
+    rfa_session_end(&stages);
+    rfa_session_end(&steps);
+    rfa_session_end(&cpu);
+    assert_int_equal(cudaGetDevice(&device), cudaSuccess);
+    assert_int_equal(device, 0);
+    rfa_model_close(&model);
+}
+
 static void cpu_options(void **state)
 {
     (void)state;
@@ -298,9 +339,10 @@ static void cpu_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(float_model), cmocka_unit_test(first_model), cmocka_unit_test(int8_model),
-        cmocka_unit_test(no_device),   cmocka_unit_test(no_memory),   cmocka_unit_test(cpu_options),
-        cmocka_unit_test(rates),       cmocka_unit_test(measured),
+        cmocka_unit_test(float_model), cmocka_unit_test(first_model),    cmocka_unit_test(int8_model),
+        cmocka_unit_test(no_device),   cmocka_unit_test(no_memory),      cmocka_unit_test(cpu_options),
+        cmocka_unit_test(no_capture),  cmocka_unit_test(another_device), cmocka_unit_test(rates),
+        cmocka_unit_test(measured),
     };
     return cmocka_run_group_tests_name("cuda_steps", tests, NULL, NULL);
 }

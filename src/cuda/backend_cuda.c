@@ -21,6 +21,7 @@ struct state {
     unsigned char *memory;
     size_t bytes;
     struct rfa_cuda_call *call; /* on the device */
+    struct rfa_cuda_call next;  /* on its way there: a copy may read it until the stream is waited for */
     struct rfa_cuda_step *step;
     cudaGraphExec_t graph[RFA_STAGE_COUNT];
     struct rfa_device_info info;
@@ -292,20 +293,44 @@ static enum rfa_status capture(struct state *st, const struct rfa_session *s, en
     return RFA_OK;
 }
 
-static enum rfa_status run(void *state, const struct rfa_session *s, int first, int end)
+static enum rfa_status run_here(struct state *st, const struct rfa_session *s, int first, int end)
 {
-    struct state *st = state;
     const struct rfa_graph *g = &s->model->graph;
     enum rfa_stage stage = g->step[first].stage;
-    struct rfa_cuda_call call = {.slot = (uint32_t)s->slot};
+    st->next.slot = (uint32_t)s->slot;
     for (int i = 0; i < RFA_VAR_COUNT; i++)
-        call.rows[i] = (uint32_t)s->rows[i];
+        st->next.rows[i] = (uint32_t)s->rows[i];
     CUDA_TRY(st->log, "the numbers of rows", restart,
-             cudaMemcpyAsync(st->call, &call, sizeof call, cudaMemcpyHostToDevice, st->d.run.stream));
+             cudaMemcpyAsync(st->call, &st->next, sizeof st->next, cudaMemcpyHostToDevice, st->d.run.stream));
     if (first != g->stage_begin[stage] || end != g->stage_begin[stage + 1])
         return launch(st, s, first, end);
     CUDA_TRY(st->log, rfa_stage_name((int)stage), restart, cudaGraphLaunch(st->graph[stage], st->d.run.stream));
     return RFA_OK;
+}
+
+/* Kernels and events want the stream's device to be the thread's current one, and the session may have moved to another
+ * thread, or the application have chosen another device since. Copies and waits do not care. */
+static enum rfa_status enter(const struct state *st, int *before)
+{
+    CUDA_TRY(st->log, "no device is current", restart, cudaGetDevice(before));
+    if (*before != st->device)
+        CUDA_TRY(st->log, "its device", restart, cudaSetDevice(st->device));
+    return RFA_OK;
+}
+
+static enum rfa_status leave(const struct state *st, int before, enum rfa_status status)
+{
+    if (before != st->device)
+        cudaSetDevice(before); /* it was current a moment ago */
+    return status;
+}
+
+static enum rfa_status run(void *state, const struct rfa_session *s, int first, int end)
+{
+    struct state *st = state;
+    int before;
+    RFA_TRY(enter(st, &before));
+    return leave(st, before, run_here(st, s, first, end));
 }
 
 static enum rfa_status sync(void *state, const struct rfa_session *s)
@@ -369,6 +394,7 @@ static void close(void *state)
     cudaFree(st->memory);
     if (st->d.run.stream)
         cudaStreamDestroy(st->d.run.stream);
+    cudaGetLastError(); /* what came after a failure: not the next session's */
     rfa_free(st->step);
     rfa_free(st);
 }
@@ -413,8 +439,10 @@ static enum rfa_status measure(void *state, const struct rfa_session *s, struct 
 {
     struct state *st = state;
     struct rfa_cuda_size size = {attribute(st, cudaDevAttrMultiProcessorCount), attribute(st, cudaDevAttrL2CacheSize)};
+    int before;
     (void)s;
-    return rfa_cuda_measure(rates, st->log, st->d.run.stream, &size);
+    RFA_TRY(enter(st, &before));
+    return leave(st, before, rfa_cuda_measure(rates, st->log, st->d.run.stream, &size));
 }
 
 const struct rfa_backend rfa_backend_cuda = {.name = "cuda",

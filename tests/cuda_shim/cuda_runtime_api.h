@@ -36,6 +36,7 @@ const char *cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError(void);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaSetDevice(int device); /* there are two, with the same memory */
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device);
 cudaError_t cudaDeviceGetPCIBusId(char *address, int bytes, int device);
@@ -68,6 +69,9 @@ struct shim_counts {
 };
 struct shim_counts shim_count(void);
 void shim_forget(void); /* counts from zero */
+
+/* The next kernel that is captured makes its capture fail. */
+void shim_break_capture(void);
 
 /* The device answers no more, or refuses requests over so many bytes of memory. */
 void shim_no_device(int gone);
