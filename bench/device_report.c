@@ -76,11 +76,11 @@ static void text_together(FILE *out, const struct rfa_device_run *device, int co
     fprintf(out, "\n%16s %-34s %7s %-14s %10s %10s %10s\n", "sessions at once", "device", "threads", "of each",
             "a second", "p50 ms", "p99 ms");
     for (int k = 0; k < device[0].together_count; k++)
-        for (int i = 0; i < count; i++) {
-            const struct rfa_together *t = &device[i].together[k];
-            text_throughput(out, &device[i], t, "clip", &t->clips);
-            text_throughput(out, &device[i], t, "second caption", &t->captions);
-        }
+        for (int what = 0; what < 2; what++)
+            for (int i = 0; i < count; i++) {
+                const struct rfa_together *t = &device[i].together[k];
+                text_throughput(out, &device[i], t, what ? "second caption" : "clip", what ? &t->captions : &t->clips);
+            }
 }
 
 void rfa_device_report(FILE *out, const struct rfa_device_run *device, int count, const struct rfa_energy *energy)
