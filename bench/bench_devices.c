@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
 #include "ceiling.h"
 #include "cli.h"
 #include "device_chart.h"
@@ -26,18 +27,38 @@ struct bench {
 
 /* ------------------------------------------------------------------ set-up */
 
-/* The CPU's is measured, a device's is its data sheet's. */
-static void find_ceiling(struct rfa_device_run *d, const struct rfa_model_info *info)
+static double larger(double a, double b)
 {
-    if (d->options.device != RFA_DEVICE_CPU) {
-        d->ceiling = strcmp(info->weights, "int8") == 0 ? d->info.int8_macs : d->info.float_macs;
-        d->ceiling_of = "data sheet";
-        return;
-    }
-    double rate = rfa_ceiling_model(&d->ceiling_of, info->weights, d->info.name, d->options.threads);
-    d->ceiling = rate > d->ceiling ? rate : d->ceiling;
+    return a > b ? a : b;
+}
+
+/* Measured where the backend can, the data sheet's otherwise. */
+static enum rfa_status find_device_ceiling(struct rfa_device_run *d, bool int8)
+{
+    struct rfa_device_rates now;
+    RFA_TRY(rfa_backend_measure(&now, d->session));
+    d->data_sheet = int8 ? d->info.int8_macs : d->info.float_macs;
+    d->data_sheet_reads = d->info.bytes_per_second;
+    d->ceiling = larger(d->ceiling, int8 ? now.int8_macs : now.float_macs);
+    d->reads = larger(d->reads, now.bytes_per_second);
+    d->ceiling_of = "measured";
+    if (d->ceiling > 0)
+        return RFA_OK;
+    d->ceiling_of = "data sheet";
+    d->ceiling = d->data_sheet;
+    d->reads = d->data_sheet_reads;
+    return RFA_OK;
+}
+
+/* Just before and just after the timing: the larger counts. */
+static enum rfa_status find_ceiling(struct rfa_device_run *d, const struct rfa_model_info *info)
+{
+    if (d->options.device != RFA_DEVICE_CPU)
+        return find_device_ceiling(d, strcmp(info->weights, "int8") == 0);
+    d->ceiling = larger(d->ceiling, rfa_ceiling_model(&d->ceiling_of, info->weights, d->info.name, d->options.threads));
     if (!d->ceiling_of)
         d->ceiling_of = "plain C has none";
+    return RFA_OK;
 }
 
 static enum rfa_status open_device(struct bench *b, struct rfa_device_run *d)
@@ -48,7 +69,7 @@ static enum rfa_status open_device(struct bench *b, struct rfa_device_run *d)
     d->open_seconds = rfa_bench_now() - start;
     rfa_session_device(&d->info, d->session);
     snprintf(d->title, sizeof d->title, "%s, %s", d->info.device, d->info.name);
-    find_ceiling(d, &b->in.info);
+    RFA_TRY(find_ceiling(d, &b->in.info));
     start = rfa_bench_now();
     RFA_TRY(rfa_bench_clip(&b->in, d->session));
     d->first_seconds = rfa_bench_now() - start;
@@ -62,14 +83,14 @@ static enum rfa_status open_bench(struct bench *b, const char *path)
     if (!rfa_model_inputs_open(&b->in, b->model, o->session.frame_group))
         return rfa_fail(&o->session.log, RFA_ERR_NOMEM, "bench: no memory for the inputs; close other programs");
     b->group_share = (double)b->in.group / (double)b->in.info.frames;
-    bool gpu = false;
+    const char *pci = NULL; /* of the GPU, where there is one: sessions take the thread's current one */
     for (int i = 0; i < o->devices; i++) {
         b->device[i] = (struct rfa_device_run){.options = o->device[i]};
         b->devices++;
-        gpu |= o->device[i].device != RFA_DEVICE_CPU;
         RFA_TRY(open_device(b, &b->device[i]));
+        pci = b->device[i].info.pci ? b->device[i].info.pci : pci;
     }
-    rfa_energy_open(&b->energy, powercap, gpu);
+    rfa_energy_open(&b->energy, powercap, pci);
     return RFA_OK;
 }
 
@@ -161,7 +182,7 @@ static enum rfa_status run_devices(struct bench *b)
     RFA_TRY(run_rounds(b));
     for (int i = 0; i < b->devices; i++) {
         struct rfa_device_run *d = &b->device[i];
-        find_ceiling(d, &b->in.info);
+        RFA_TRY(find_ceiling(d, &b->in.info));
         RFA_TRY(run_steps(b, d));
         rfa_session_end(&d->session); /* the device's memory is for several sessions now */
         for (int k = 0; k < b->options->session_counts; k++)

@@ -23,11 +23,17 @@ enum rfa_part {
 
 extern const char *const rfa_part_name[RFA_PARTS];
 
-/* Several sessions, each in a thread of its own, that answer one clip after another. */
+/* Of all sessions together, and how long each waits. */
+struct rfa_throughput {
+    double per_second;
+    double p50, p99; /* seconds of one */
+};
+
+/* Several sessions, each in a thread of its own, that answer one clip after another; then one caption after another
+ * about the clip that each has encoded last. */
 struct rfa_together {
     int sessions, threads; /* threads of each */
-    double clips_per_second;
-    double p50, p99; /* seconds of a clip */
+    struct rfa_throughput clips, captions;
 };
 
 struct rfa_device_run {
@@ -37,6 +43,8 @@ struct rfa_device_run {
     char title[96];                     /* "cpu, avx512vnni" */
     double ceiling;                     /* multiply-accumulates a second, 0: not known */
     const char *ceiling_of;             /* where the number comes from */
+    double data_sheet;                  /* what a device's data sheet says instead; 0: not known, or the CPU */
+    double reads, data_sheet_reads;     /* likewise bytes a second of a device's memory; 0: not known, or the CPU */
     double open_seconds, first_seconds; /* session and upload; the first clip */
     double seconds[RFA_PARTS][RFA_BENCH_ROUNDS], median[RFA_PARTS], macs[RFA_PARTS];
     size_t rounds;
@@ -46,8 +54,8 @@ struct rfa_device_run {
     int together_count;
 };
 
-/* bench_sessions.c. `sessions` of them for `seconds`, at least a clip each; the CPU's threads are divided among them.
- */
+/* bench_sessions.c. `sessions` of them, for `seconds` clips and for `seconds` captions, at least one of each; the CPU's
+ * threads are divided among them. */
 RFA_CHECKED enum rfa_status rfa_run_sessions(struct rfa_together *out, int sessions, const rfa_model *model,
                                              const struct rfa_model_inputs *in, const struct rfa_options *options,
                                              double seconds);

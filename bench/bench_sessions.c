@@ -1,4 +1,5 @@
-/* Several sessions of one model at once: how many clips a second, and how long each takes. */
+/* Several sessions of one model at once: how many clips and how many second captions a second, and how long each takes.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,15 +8,18 @@
 #include "error.h"
 #include "timing.h"
 
-enum { MOST_CLIPS = 4096 };
+enum { MOST_SAMPLES = 1 << 16 };
+
+typedef enum rfa_status task(const struct rfa_model_inputs *, rfa_session *);
 
 struct worker {
     pthread_t thread;
     rfa_session *session;
     const struct rfa_model_inputs *in;
+    task *task;
     double end;
-    double *seconds; /* [MOST_CLIPS] */
-    size_t clips;
+    double *seconds; /* [MOST_SAMPLES] */
+    size_t count;
     enum rfa_status status;
     bool started;
 };
@@ -24,10 +28,10 @@ static void *work(void *user)
 {
     struct worker *w = user;
     w->status = rfa_session_attach(w->session);
-    while (w->status == RFA_OK && w->clips < MOST_CLIPS && (w->clips == 0 || rfa_bench_now() < w->end)) {
+    while (w->status == RFA_OK && w->count < MOST_SAMPLES && (w->count == 0 || rfa_bench_now() < w->end)) {
         double start = rfa_bench_now();
-        w->status = rfa_bench_clip(w->in, w->session);
-        w->seconds[w->clips++] = rfa_bench_now() - start;
+        w->status = w->task(w->in, w->session);
+        w->seconds[w->count++] = rfa_bench_now() - start;
     }
     return NULL;
 }
@@ -35,12 +39,16 @@ static void *work(void *user)
 /* Starts all and waits for all; seconds from the first start to the last end. The first one works here: a team that
  * idles on this thread would count among the OpenMP runtime's threads, and it lets none spin when they outnumber the
  * processors. */
-static enum rfa_status run_workers(double *elapsed, struct worker *worker, int count, double seconds)
+static enum rfa_status run_workers(double *elapsed, struct worker *worker, int count, task *what, double seconds)
 {
     double start = rfa_bench_now();
     enum rfa_status status = RFA_OK;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        worker[i].task = what;
         worker[i].end = start + seconds;
+        worker[i].count = 0;
+        worker[i].started = false;
+    }
     for (int i = 1; i < count; i++)
         worker[i].started = pthread_create(&worker[i].thread, NULL, work, &worker[i]) == 0;
     work(&worker[0]);
@@ -59,7 +67,7 @@ static enum rfa_status open_workers(struct worker *worker, int count, const rfa_
 {
     for (int i = 0; i < count; i++) {
         worker[i].in = in;
-        worker[i].seconds = malloc(MOST_CLIPS * sizeof *worker[i].seconds);
+        worker[i].seconds = malloc(MOST_SAMPLES * sizeof *worker[i].seconds);
         if (!worker[i].seconds)
             return rfa_fail(&options->log, RFA_ERR_NOMEM, "bench: no memory for %d sessions; ask for fewer", count);
         RFA_TRY(rfa_session_create(&worker[i].session, model, options));
@@ -67,24 +75,31 @@ static enum rfa_status open_workers(struct worker *worker, int count, const rfa_
     return RFA_OK;
 }
 
-/* Quantiles over the clips of all sessions; false without memory. */
-static bool sum_up(struct rfa_together *out, const struct worker *worker, int count, double elapsed)
+/* Quantiles over the samples of all sessions; false without memory. */
+static bool sum_up(struct rfa_throughput *out, const struct worker *worker, int count, double elapsed)
 {
-    size_t clips = 0, n = 0;
+    size_t samples = 0, n = 0;
     for (int i = 0; i < count; i++)
-        clips += worker[i].clips;
-    double *all = malloc(clips * sizeof *all);
+        samples += worker[i].count;
+    double *all = malloc(samples * sizeof *all);
     if (!all)
         return false;
     for (int i = 0; i < count; i++)
-        for (size_t k = 0; k < worker[i].clips; k++)
+        for (size_t k = 0; k < worker[i].count; k++)
             all[n++] = worker[i].seconds[k];
-    rfa_bench_sort(all, clips);
-    out->clips_per_second = (double)clips / elapsed;
-    out->p50 = rfa_bench_quantile(all, clips, 0.5);
-    out->p99 = rfa_bench_quantile(all, clips, 0.99);
+    rfa_bench_sort(all, samples);
+    out->per_second = (double)samples / elapsed;
+    out->p50 = rfa_bench_quantile(all, samples, 0.5);
+    out->p99 = rfa_bench_quantile(all, samples, 0.99);
     free(all);
     return true;
+}
+
+static enum rfa_status measure(struct rfa_throughput *out, struct worker *worker, int count, task *what, double seconds)
+{
+    double elapsed = 0;
+    RFA_TRY(run_workers(&elapsed, worker, count, what, seconds));
+    return sum_up(out, worker, count, elapsed) ? RFA_OK : RFA_ERR_NOMEM;
 }
 
 enum rfa_status rfa_run_sessions(struct rfa_together *out, int sessions, const rfa_model *model,
@@ -92,14 +107,13 @@ enum rfa_status rfa_run_sessions(struct rfa_together *out, int sessions, const r
 {
     struct rfa_options own = *options;
     struct worker *worker = calloc((size_t)sessions, sizeof *worker);
-    double elapsed = 0;
     own.threads = options->threads / sessions > 1 ? options->threads / sessions : 1;
     *out = (struct rfa_together){.sessions = sessions, .threads = own.threads};
     enum rfa_status status = worker ? open_workers(worker, sessions, model, in, &own) : RFA_ERR_NOMEM;
     if (status == RFA_OK)
-        status = run_workers(&elapsed, worker, sessions, seconds);
-    if (status == RFA_OK && !sum_up(out, worker, sessions, elapsed))
-        status = RFA_ERR_NOMEM;
+        status = measure(&out->clips, worker, sessions, rfa_bench_clip, seconds);
+    if (status == RFA_OK) /* every session has a clip now */
+        status = measure(&out->captions, worker, sessions, rfa_bench_caption, seconds);
     for (int i = 0; worker && i < sessions; i++) {
         rfa_session_end(&worker[i].session);
         free(worker[i].seconds);

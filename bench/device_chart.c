@@ -55,6 +55,16 @@ static void draw_decades(FILE *out, const struct axis *a, double top, double bot
     }
 }
 
+static double clips_a_second(const struct rfa_together *t)
+{
+    return t->clips.per_second;
+}
+
+static double captions_a_second(const struct rfa_together *t)
+{
+    return t->captions.per_second;
+}
+
 static double draw_times(FILE *out, const struct rfa_device_run *device, int count, double y)
 {
     struct axis a = times_axis(device, count);
@@ -76,37 +86,43 @@ static double draw_times(FILE *out, const struct rfa_device_run *device, int cou
     return y + 44;
 }
 
-static void draw_together(FILE *out, const struct rfa_device_run *device, int count, double y)
+static double draw_together(FILE *out, const struct rfa_device_run *device, int count, double y, const char *title,
+                            double (*rate_of)(const struct rfa_together *))
 {
     double most = 0;
-    rfa_svg_text(out, LEFT, y, HEADING, "Clips a second, several sessions at once (longer is better)");
+    rfa_svg_text(out, LEFT, y, HEADING, "%s", title);
     y += 14;
     for (int i = 0; i < count; i++)
         for (int k = 0; k < device[i].together_count; k++)
-            most = device[i].together[k].clips_per_second > most ? device[i].together[k].clips_per_second : most;
+            most = fmax(most, rate_of(&device[i].together[k]));
     for (int k = 0; k < device[0].together_count; k++) {
         rfa_svg_text(out, LEFT - 8, y + GAP / 2.0 + count * BAR / 2.0 + 4, NAME, "%d", device[0].together[k].sessions);
         for (int i = 0; i < count; i++) {
             char label[32];
-            double rate = device[i].together[k].clips_per_second;
+            double rate = rate_of(&device[i].together[k]);
             snprintf(label, sizeof label, "%.3g", rate);
             bar(out, y + GAP / 2.0 + i * BAR, rate / most * (WIDTH - LEFT - RIGHT), i, label);
         }
         y += count * BAR + GAP;
     }
+    return y + 36;
 }
 
 void rfa_device_chart(FILE *out, const struct rfa_device_run *device, int count)
 {
-    int groups = RFA_PARTS + device[0].together_count;
-    int height = HEAD + count * LEGEND + groups * (count * BAR + GAP) + (device[0].together_count ? 110 : 60);
+    int groups = RFA_PARTS + 2 * device[0].together_count;
+    int height = HEAD + count * LEGEND + groups * (count * BAR + GAP) + (device[0].together_count ? 160 : 60);
     rfa_svg_begin(out, WIDTH, height);
     rfa_svg_text(out, LEFT, 30, TITLE, "refatom: one model on several devices");
     double y = HEAD;
     for (int i = 0; i < count; i++, y += LEGEND)
         rfa_svg_legend(out, LEFT, y, rfa_svg_color[i], device[i].title);
     y = draw_times(out, device, count, y + 12);
-    if (device[0].together_count)
-        draw_together(out, device, count, y);
+    if (device[0].together_count) {
+        y = draw_together(out, device, count, y, "Clips a second, several sessions at once (longer is better)",
+                          clips_a_second);
+        draw_together(out, device, count, y, "Second captions a second, several sessions at once (longer is better)",
+                      captions_a_second);
+    }
     fputs("</svg>\n", out);
 }

@@ -1,17 +1,31 @@
 /* The table and the JSON of `refatom bench model --devices`. */
 #include "bench_devices.h"
 
+#include <string.h>
+
 const char *const rfa_part_name[RFA_PARTS] = {"vision", "scene", "text", "answer", "clip", "second caption"};
 
 /* ------------------------------------------------------------------ text */
+
+static void text_rate(FILE *out, double rate, double data_sheet, const char *unit, const char *of)
+{
+    fprintf(out, "%.1f %s (%s", rate * 1e-9, unit, of);
+    if (data_sheet > 0 && strcmp(of, "data sheet") != 0)
+        fprintf(out, "; data sheet %.1f", data_sheet * 1e-9);
+    fprintf(out, ")");
+}
 
 static void text_device(FILE *out, const struct rfa_device_run *d)
 {
     fprintf(out, "%s: %d threads; ceiling ", d->title, d->options.threads);
     if (d->ceiling > 0)
-        fprintf(out, "%.1f GMAC/s (%s)", d->ceiling * 1e-9, d->ceiling_of);
+        text_rate(out, d->ceiling, d->data_sheet, "GMAC/s", d->ceiling_of);
     else
         fprintf(out, "not known (%s)", d->ceiling_of);
+    if (d->reads > 0) {
+        fprintf(out, ", memory ");
+        text_rate(out, d->reads, d->data_sheet_reads, "GB/s", d->ceiling_of);
+    }
     fprintf(out, "; session %.1f ms, first clip %.1f ms", d->open_seconds * 1e3, d->first_seconds * 1e3);
     if (d->info.bytes)
         fprintf(out, "; %.1f MiB on the device", (double)d->info.bytes / 0x1p20);
@@ -48,17 +62,25 @@ static void text_energy(FILE *out, const struct rfa_device_run *device, int coun
     }
 }
 
+static void text_throughput(FILE *out, const struct rfa_device_run *d, const struct rfa_together *t, const char *what,
+                            const struct rfa_throughput *of)
+{
+    fprintf(out, "%16d %-34.34s %7d %-14s %10.3f %10.3f %10.3f\n", t->sessions, d->title, t->threads, what,
+            of->per_second, of->p50 * 1e3, of->p99 * 1e3);
+}
+
 static void text_together(FILE *out, const struct rfa_device_run *device, int count)
 {
     if (device[0].together_count == 0)
         return;
-    fprintf(out, "\nsessions at once %-26s threads each    clips/s     p50 ms     p99 ms\n", "device");
+    fprintf(out, "\n%16s %-34s %7s %-14s %10s %10s %10s\n", "sessions at once", "device", "threads", "of each",
+            "a second", "p50 ms", "p99 ms");
     for (int k = 0; k < device[0].together_count; k++)
-        for (int i = 0; i < count; i++) {
-            const struct rfa_together *t = &device[i].together[k];
-            fprintf(out, "%16d %-34.34s %4d %10.3f %10.3f %10.3f\n", t->sessions, device[i].title, t->threads,
-                    t->clips_per_second, t->p50 * 1e3, t->p99 * 1e3);
-        }
+        for (int what = 0; what < 2; what++)
+            for (int i = 0; i < count; i++) {
+                const struct rfa_together *t = &device[i].together[k];
+                text_throughput(out, &device[i], t, what ? "second caption" : "clip", what ? &t->captions : &t->clips);
+            }
 }
 
 void rfa_device_report(FILE *out, const struct rfa_device_run *device, int count, const struct rfa_energy *energy)
@@ -84,13 +106,22 @@ static void json_energy(FILE *out, const char *name, double joules, const char *
         fprintf(out, ", \"%s\": %.6g", name, joules);
 }
 
+static void json_throughput(FILE *out, int i, const struct rfa_together *t, const char *unit,
+                            const struct rfa_throughput *of)
+{
+    fprintf(out,
+            "{\"device\": %d, \"sessions\": %d, \"threads\": %d, \"%s\": %.6g, \"p50_ns\": %.0f, \"p99_ns\": %.0f}\n",
+            i, t->sessions, t->threads, unit, of->per_second, of->p50 * 1e9, of->p99 * 1e9);
+}
+
 static void json_device(FILE *out, int i, const struct rfa_device_run *d, const struct rfa_energy *energy)
 {
     fprintf(out,
             "{\"device\": %d, \"kind\": \"%s\", \"name\": \"%s\", \"threads\": %d, \"ceiling\": %.6g, \"ceiling_of\": "
-            "\"%s\", \"device_bytes\": %zu, \"open_ns\": %.0f, \"first_clip_ns\": %.0f, \"rounds\": %zu",
-            i, d->info.device, d->info.name, d->options.threads, d->ceiling, d->ceiling_of, d->info.bytes,
-            d->open_seconds * 1e9, d->first_seconds * 1e9, d->rounds);
+            "\"%s\", \"data_sheet\": %.6g, \"reads\": %.6g, \"data_sheet_reads\": %.6g, \"device_bytes\": %zu, "
+            "\"open_ns\": %.0f, \"first_clip_ns\": %.0f, \"rounds\": %zu",
+            i, d->info.device, d->info.name, d->options.threads, d->ceiling, d->ceiling_of, d->data_sheet, d->reads,
+            d->data_sheet_reads, d->info.bytes, d->open_seconds * 1e9, d->first_seconds * 1e9, d->rounds);
     json_energy(out, "cpu_joules_a_clip", d->cpu_joules / (double)d->rounds, energy->why_no_cpu);
     json_energy(out, "gpu_joules_a_clip", d->gpu_joules / (double)d->rounds, energy->why_no_gpu);
     fprintf(out, "}\n");
@@ -101,12 +132,10 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
                 i, rfa_part_name[part], d->median[part] * 1e9, d->seconds[part][0] * 1e9,
                 d->seconds[part][d->rounds - 1] * 1e9, d->macs[part],
                 rfa_op_share(d->macs[part], d->median[part], d->ceiling));
-    for (int k = 0; k < d->together_count; k++)
-        fprintf(out,
-                "{\"device\": %d, \"sessions\": %d, \"threads\": %d, \"clips_per_second\": %.6g, \"p50_ns\": %.0f, "
-                "\"p99_ns\": %.0f}\n",
-                i, d->together[k].sessions, d->together[k].threads, d->together[k].clips_per_second,
-                d->together[k].p50 * 1e9, d->together[k].p99 * 1e9);
+    for (int k = 0; k < d->together_count; k++) {
+        json_throughput(out, i, &d->together[k], "clips_per_second", &d->together[k].clips);
+        json_throughput(out, i, &d->together[k], "captions_per_second", &d->together[k].captions);
+    }
     char keys[32];
     snprintf(keys, sizeof keys, "\"device\": %d, ", i);
     rfa_op_print_sums(out, &d->ops, d->ceiling, keys);

@@ -51,42 +51,48 @@ static bool find_function(void *out, void *library, const char *name)
     return found.object != NULL;
 }
 
-static void find_gpu(struct rfa_energy *e)
+static void find_gpu(struct rfa_energy *e, const char *pci)
 {
-    int (*init)(void) = NULL, (*handle)(unsigned, void **) = NULL;
+    int (*init)(void) = NULL, (*handle)(const char *, void **) = NULL, (*shutdown)(void) = NULL;
     unsigned long long now;
     e->library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
     e->why_no_gpu = "no NVIDIA driver";
     if (!e->library || !find_function(&init, e->library, "nvmlInit_v2") ||
-        !find_function(&handle, e->library, "nvmlDeviceGetHandleByIndex_v2") ||
+        !find_function(&shutdown, e->library, "nvmlShutdown") ||
+        !find_function(&handle, e->library, "nvmlDeviceGetHandleByPciBusId_v2") ||
         !find_function(&e->gpu_energy, e->library, "nvmlDeviceGetTotalEnergyConsumption"))
         return;
-    if (init() == 0 && handle(0, &e->gpu) == 0 && e->gpu_energy(e->gpu, &now) == 0)
+    e->why_no_gpu = "the driver does not report it";
+    if (init() != 0)
+        return;
+    e->shutdown = shutdown;
+    if (handle(pci, &e->gpu) == 0 && e->gpu_energy(e->gpu, &now) == 0)
         e->why_no_gpu = NULL;
-    else
-        e->why_no_gpu = "the driver does not report it";
 }
 #endif
 
-void rfa_energy_open(struct rfa_energy *e, const char *powercap, bool gpu)
+void rfa_energy_open(struct rfa_energy *e, const char *powercap, const char *pci)
 {
     *e = (struct rfa_energy){.why_no_gpu = "no GPU was asked for"};
     find_packages(e, powercap);
 #if defined(__linux__)
-    if (gpu)
-        find_gpu(e);
+    if (pci)
+        find_gpu(e, pci);
 #else
-    (void)gpu;
+    (void)pci;
 #endif
 }
 
 void rfa_energy_close(struct rfa_energy *e)
 {
 #if defined(__linux__)
+    if (e->shutdown)
+        e->shutdown();
     if (e->library)
         dlclose(e->library);
 #endif
     e->library = NULL;
+    e->shutdown = NULL;
 }
 
 void rfa_energy_read(struct rfa_energy_reading *r, const struct rfa_energy *e)

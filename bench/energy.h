@@ -12,7 +12,8 @@ struct rfa_energy {
     int packages;
     char path[RFA_ENERGY_PACKAGES][160]; /* of the counters, microjoules */
     uint64_t range[RFA_ENERGY_PACKAGES]; /* at which they wrap */
-    void *library, *gpu;                 /* NVML and its first device, or NULL */
+    void *library, *gpu;                 /* NVML and the device, or NULL */
+    int (*shutdown)(void);
     int (*gpu_energy)(void *device, unsigned long long *millijoules);
     const char *why_no_cpu, *why_no_gpu; /* NULL where energy is reported */
 };
@@ -23,8 +24,9 @@ struct rfa_energy_reading {
     unsigned long long gpu;
 };
 
-/* Finds what there is. `powercap` is /sys/class/powercap, or a tree like it. `gpu`: look for one. */
-void rfa_energy_open(struct rfa_energy *energy, const char *powercap, bool gpu);
+/* Finds what there is. `powercap` is /sys/class/powercap, or a tree like it. `pci`: address of the GPU, since NVML
+ * counts devices otherwise than CUDA does; NULL: none. */
+void rfa_energy_open(struct rfa_energy *energy, const char *powercap, const char *pci);
 void rfa_energy_close(struct rfa_energy *energy);
 
 void rfa_energy_read(struct rfa_energy_reading *reading, const struct rfa_energy *energy);

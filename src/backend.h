@@ -10,6 +10,11 @@
 
 #include "session.h"
 
+/* What a device can do at most, a second. */
+struct rfa_device_rates {
+    double int8_macs, float_macs, bytes_per_second;
+};
+
 struct rfa_backend {
     const char *name;
     /* Finds the device, takes its memory, uploads the weights and prepares every step of the session, which is planned.
@@ -28,6 +33,9 @@ struct rfa_backend {
     /* Waits until everything started is done; reports what failed meanwhile. */
     enum rfa_status (*sync)(void *state, const struct rfa_session *s);
     void (*describe)(const void *state, struct rfa_device_info *info);
+    /* Measures in some tens of milliseconds, for benchmarks; may take memory of the device until it returns. Optional.
+     */
+    enum rfa_status (*measure)(void *state, const struct rfa_session *s, struct rfa_device_rates *rates);
 };
 
 /* The backend of a device; NULL for the CPU and for what this build does not have. */
@@ -35,6 +43,9 @@ const struct rfa_backend *rfa_backend_of(enum rfa_device device);
 
 /* Whether this build and these options fit together; the device itself is asked in open. */
 enum rfa_status rfa_backend_check(const struct rfa_options *options);
+
+/* Measured rates of the session's device; zeros on the CPU, and where its backend does not measure. */
+enum rfa_status rfa_backend_measure(struct rfa_device_rates *rates, const struct rfa_session *s);
 
 /* rfa_run_stage of a session with a backend. */
 enum rfa_status rfa_backend_run_stage(struct rfa_session *s, enum rfa_stage stage);

@@ -52,6 +52,12 @@ void rfa_session_device(struct rfa_device_info *info, const rfa_session *s)
         s->backend->describe(s->device, info);
 }
 
+enum rfa_status rfa_backend_measure(struct rfa_device_rates *rates, const struct rfa_session *s)
+{
+    *rates = (struct rfa_device_rates){0};
+    return s->backend && s->backend->measure ? s->backend->measure(s->device, s, rates) : RFA_OK;
+}
+
 /* ------------------------------------------------------------------ running */
 
 /* Inputs that the caller writes before the stage. */

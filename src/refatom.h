@@ -204,6 +204,7 @@ RFA_API void rfa_session_end(rfa_session **session);
 struct rfa_device_info {
     const char *device; /* "cpu" or "cuda" */
     const char *name;   /* the CPU's tier, or what the device calls itself; lives as long as the session */
+    const char *pci;    /* PCI address, "0000:17:00.0"; lives as long; NULL: the CPU, or not known */
     size_t bytes;       /* taken on the device: arena, scratch and weights; 0 on the CPU */
     double int8_macs, float_macs, bytes_per_second; /* a second */
 };

@@ -173,6 +173,7 @@ static void session_device(void **state)
     rfa_session_device(&info, session);
     assert_string_equal(info.device, "cpu");
     assert_string_equal(info.name, rfa_cpu_tier(options.cpu_mask));
+    assert_null(info.pci);
     assert_int_equal(info.bytes, 0);
 }
 

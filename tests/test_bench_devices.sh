@@ -35,17 +35,19 @@ count '"device": 1, "kind": "cpu", "name": "c"' 1
 for part in vision scene text answer clip "second caption"; do
     count "\"part\": \"$part\"" 2
 done
-count '"sessions": 3, "threads": 1' 2
-count '"sessions": 1, "threads": 2' 2
+for what in clips captions; do
+    count "\"sessions\": 3, \"threads\": 1, \"${what}_per_second\"" 2
+    count "\"sessions\": 1, \"threads\": 2, \"${what}_per_second\"" 2
+done
 count '"op": "total"' 8
 if command -v python3 >/dev/null; then
     python3 - "$work/out" "$work/chart.svg" <<'PYTHON' || fail "not JSON, a time that is not positive, or no XML"
 import json, sys, xml.dom.minidom
 for line in open(sys.argv[1]):
     row = json.loads(line)
-    assert all(row[key] > 0 for key in ("median_ns", "clips_per_second", "p50_ns") if key in row), row
+    assert all(row[key] > 0 for key in ("median_ns", "clips_per_second", "captions_per_second", "p50_ns") if key in row), row
 svg = xml.dom.minidom.parse(sys.argv[2])
-assert len(svg.getElementsByTagName("rect")) == 1 + 2 + 2 * 6 + 2 * 2
+assert len(svg.getElementsByTagName("rect")) == 1 + 2 + 2 * 6 + 2 * 2 * 2
 PYTHON
 fi
 

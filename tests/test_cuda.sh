@@ -42,6 +42,13 @@ done 2>&1
 compare "$work/nano2.int8.gguf" "$data/nano2.case.gguf" --group 1
 # Both devices in the benchmark. One session at once: the emulated device serves one thread.
 rows=$("$refatom" bench model "$work/nano2.int8.gguf" --devices cpu,cuda --sessions 1 --seconds 0.1 --threads 1 --json | grep -c '"kind"\|"part"\|"sessions"')
-[ "$rows" -eq 16 ] || { echo "FAILED: the benchmark of both devices has $rows rows" >&2; failed=1; }
+[ "$rows" -eq 18 ] || { echo "FAILED: the benchmark of both devices has $rows rows" >&2; failed=1; }
+# Its ceilings are the device's own, in both kinds of models.
+for name in nano2 nano2.int8; do
+    [ -f "$work/$name.gguf" ] || cp "$data/$name.gguf" "$work/"
+    "$refatom" bench model "$work/$name.gguf" --devices cuda --seconds 0.1 --threads 1 >"$work/bench" || failed=1
+    grep -q 'ceiling [0-9.]* GMAC/s (measured.*memory [0-9.]* GB/s (measured' "$work/bench" ||
+        { echo "FAILED: no measured ceilings: $(head -n 1 "$work/bench")" >&2; failed=1; }
+done
 echo "$compared models and groupings compared"
 [ $failed -eq 0 ] && [ $compared -gt 0 ]

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "backend.h"
+#include "cuda/launch.h"
 #include "cuda_runtime_api.h"
 #include "model_case.h"
 #include "session.h"
@@ -100,6 +102,7 @@ static void one_model(const char *path)
     rfa_model *model;
     rfa_session *cpu, *steps, *stages;
     struct rfa_model_info info;
+    struct rfa_device_info device;
     struct answer on_cpu, by_steps, by_stages;
     struct watch w;
     assert_int_equal(rfa_model_open(&model, path, NULL), RFA_OK);
@@ -118,6 +121,8 @@ static void one_model(const char *path)
     assert_int_equal(shim_count().allocations, allocations);
     open_on(&stages, model, RFA_DEVICE_CUDA, false);
     feed(&by_stages, stages, &info);
+    rfa_session_device(&device, stages);
+    assert_string_equal(device.pci, "0000:17:00.0");
     assert_true(shim_count().graph_launches > 0);
     shim_forget();
     assert_memory_equal(&on_cpu, &by_steps, sizeof on_cpu);
@@ -202,6 +207,121 @@ static void no_memory(void **state)
     works_again();
 }
 
+/* ------------------------------------------------------------------ rates */
+
+/* Each does the work it states, and reads all of memory: one word that is not zero, anywhere, gets into the sink. */
+static void rates(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 3, BYTES = 2 * RFA_CUDA_READ_BYTES, WORDS = BYTES / sizeof(uint32_t) };
+    static const size_t place[] = {0, 1, 1023, WORDS / 2 - 1, WORDS / 2, WORDS - 2, WORDS - 1};
+    uint32_t *memory, *sink; /* the emulated device's is the host's */
+    struct rfa_cuda_rate r = {.blocks = BLOCKS, .repeats = 2, .bytes = BYTES};
+    assert_int_equal(cudaMalloc((void **)&memory, BYTES), cudaSuccess);
+    assert_int_equal(cudaMalloc((void **)&sink, sizeof *sink), cudaSuccess);
+    assert_int_equal(cudaStreamCreateWithFlags(&r.stream, cudaStreamNonBlocking), cudaSuccess);
+    memset(memory, 0, BYTES);
+    r.memory = memory;
+    r.sink = sink;
+    *sink = 0;
+    shim_forget();
+    double work = rfa_cuda_rate_int8(&r);
+    assert_true(work > 0 && work == (double)shim_count().products * (16 * 8 * 32));
+    assert_true(rfa_cuda_rate_float(&r) == BLOCKS * 256.0 * 2 * 64);
+    assert_true(rfa_cuda_rate_read(&r) == 2.0 * BYTES);
+    assert_int_equal(*sink, 0);
+    for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
+        memory[place[i]] = 4;
+        rfa_cuda_rate_read(&r);
+        assert_int_equal(*sink, 4);
+        memory[place[i]] = *sink = 0;
+    }
+    assert_int_equal(cudaStreamDestroy(r.stream), cudaSuccess);
+    assert_int_equal(cudaFree(sink), cudaSuccess);
+    assert_int_equal(cudaFree(memory), cudaSuccess);
+}
+
+/* Memory and events are given back, also where there is no memory; the session goes on with the same answer. */
+static void measured(void **state)
+{
+    (void)state;
+    rfa_model *model;
+    rfa_session *session;
+    struct rfa_model_info info;
+    struct rfa_device_rates got;
+    struct answer before, after;
+    size_t bytes, left;
+    assert_int_equal(rfa_model_open(&model, "data/nano2.gguf", NULL), RFA_OK);
+    rfa_model_get_info(&info, model);
+    open_on(&session, model, RFA_DEVICE_CUDA, false);
+    session->options.log.write = keep;
+    feed(&before, session, &info);
+    void *arena = shim_largest(&bytes);
+    shim_forget();
+    assert_int_equal(rfa_backend_measure(&got, session), RFA_OK);
+    assert_true(got.int8_macs > 0 && got.float_macs > 0 && got.bytes_per_second > 0);
+    shim_memory_limit(1 << 20); /* less than is wanted */
+    assert_int_equal(rfa_backend_measure(&got, session), RFA_OK);
+    assert_true(got.bytes_per_second > 0);
+    shim_memory_limit(100000);
+    assert_int_equal(rfa_backend_measure(&got, session), RFA_ERR_DEVICE);
+    shim_memory_limit(SIZE_MAX);
+    assert_non_null(strstr(message, "memory to measure reads: out of memory"));
+    assert_int_equal(shim_count().events, 0);
+    assert_ptr_equal(shim_largest(&left), arena);
+    assert_int_equal(left, bytes);
+    assert_int_equal(cudaGetLastError(), cudaSuccess);
+    feed(&after, session, &info);
+    assert_memory_equal(&before, &after, sizeof before);
+    rfa_session_end(&session);
+    open_on(&session, model, RFA_DEVICE_CPU, false);
+    assert_int_equal(rfa_backend_measure(&got, session), RFA_OK);
+    assert_true(got.int8_macs == 0 && got.bytes_per_second == 0);
+    rfa_session_end(&session);
+    rfa_model_close(&model);
+}
+
+/* A failure in the middle of a capture. */
+static void no_capture(void **state)
+{
+    (void)state;
+    shim_break_capture();
+    refused("an error");
+    assert_int_equal(cudaGetLastError(), cudaSuccess);
+    works_again();
+}
+
+/* A session on a device that is no longer the thread's current one; the thread's choice stands. */
+static void another_device(void **state)
+{
+    (void)state;
+    rfa_model *model;
+    rfa_session *cpu, *steps, *stages;
+    struct rfa_model_info info;
+    struct rfa_device_rates rates;
+    struct answer on_cpu, by_steps, by_stages;
+    int device;
+    assert_int_equal(rfa_model_open(&model, "data/nano2.gguf", NULL), RFA_OK);
+    rfa_model_get_info(&info, model);
+    assert_int_equal(cudaSetDevice(1), cudaSuccess);
+    open_on(&cpu, model, RFA_DEVICE_CPU, false);
+    open_on(&steps, model, RFA_DEVICE_CUDA, true);
+    open_on(&stages, model, RFA_DEVICE_CUDA, false);
+    assert_int_equal(cudaSetDevice(0), cudaSuccess);
+    feed(&on_cpu, cpu, &info);
+    feed(&by_steps, steps, &info);
+    feed(&by_stages, stages, &info);
+    assert_int_equal(rfa_backend_measure(&rates, stages), RFA_OK);
+    assert_memory_equal(&on_cpu, &by_steps, sizeof on_cpu);
+    assert_memory_equal(&on_cpu, &by_stages, sizeof on_cpu);
+    rfa_session_end(&stages);
+    rfa_session_end(&steps);
+    rfa_session_end(&cpu);
+    assert_int_equal(cudaGetDevice(&device), cudaSuccess);
+    assert_int_equal(device, 0);
+    rfa_model_close(&model);
+}
+
 static void cpu_options(void **state)
 {
     (void)state;
@@ -219,8 +339,10 @@ static void cpu_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(float_model), cmocka_unit_test(first_model), cmocka_unit_test(int8_model),
-        cmocka_unit_test(no_device),   cmocka_unit_test(no_memory),   cmocka_unit_test(cpu_options),
+        cmocka_unit_test(float_model), cmocka_unit_test(first_model),    cmocka_unit_test(int8_model),
+        cmocka_unit_test(no_device),   cmocka_unit_test(no_memory),      cmocka_unit_test(cpu_options),
+        cmocka_unit_test(no_capture),  cmocka_unit_test(another_device), cmocka_unit_test(rates),
+        cmocka_unit_test(measured),
     };
     return cmocka_run_group_tests_name("cuda_steps", tests, NULL, NULL);
 }

@@ -2,10 +2,11 @@
 if(REFATOM_CUDA)
   set(RFA_CUDA ON)
 endif()
-set(cuda_kernels attention_f32 attention_s8 elements gemm_f32 gemm_s8 head maps rows)
+set(cuda_kernels attention_f32 attention_s8 elements gemm_f32 gemm_s8 head maps rates rows)
 list(TRANSFORM cuda_kernels PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/)
 list(TRANSFORM cuda_kernels APPEND .cu)
-set(cuda_host ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/backend_cuda.c ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/ops_cuda.c)
+set(cuda_host ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/backend_cuda.c ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/measure_cuda.c
+  ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/ops_cuda.c)
 if(RFA_CUDA)
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)

@@ -142,6 +142,7 @@ static __device__ void scores(const packed &p, const warp_rows &w, uint32_t tile
     uint32_t lane = threadIdx.x % 32;
     int acc[4] = {0, 0, 0, 0};
     const uint4 *q = w.q + lane / 4 * p.k_chunks * 4 + lane % 4;
+#pragma unroll 2 /* there are four at most: more copies of the loop would only fill the instruction cache */
     for (uint32_t i = 0; i < p.k_chunks; i++)
         mma_chunk(acc, q[i * 4], q[i * 4 + 8 * p.k_chunks * 4],
                   reinterpret_cast<const uint4 *>(p.k)[((size_t)tile * p.k_chunks + i) * 32 + lane]);

@@ -8,6 +8,8 @@
 
 #include "alloc.h"
 #include "backend.h"
+#include "cuda_error.h"
+#include "measure_cuda.h"
 #include "ops_cuda.h"
 #include "quant.h"
 
@@ -19,23 +21,13 @@ struct state {
     unsigned char *memory;
     size_t bytes;
     struct rfa_cuda_call *call; /* on the device */
+    struct rfa_cuda_call next;  /* on its way there: a copy may read it until the stream is waited for */
     struct rfa_cuda_step *step;
     cudaGraphExec_t graph[RFA_STAGE_COUNT];
     struct rfa_device_info info;
-    char name[256];
+    char name[256], pci[32];
     int device; /* the thread's current one at open */
 };
-
-/* The only way an error of the runtime is reported. Fetching it clears it: it would come up again in the next session,
- * where nothing has failed. */
-#define CUDA_TRY(log, what, remedy, expr)                                                                              \
-    do {                                                                                                               \
-        cudaError_t error_ = (expr);                                                                                   \
-        if (error_ != cudaSuccess) {                                                                                   \
-            cudaGetLastError();                                                                                        \
-            return rfa_fail(log, RFA_ERR_DEVICE, "device cuda: %s: %s; %s", what, cudaGetErrorString(error_), remedy); \
-        }                                                                                                              \
-    } while (0)
 
 static const char restart[] = "end the session, and use the CPU if it happens again";
 
@@ -51,15 +43,37 @@ static int attribute(const struct state *st, enum cudaDeviceAttr name)
     return 0;
 }
 
-/* Data-sheet rates of a multiprocessor and clock, multiply-accumulates. */
+/* Data-sheet rate of int8 products of a multiprocessor and clock; 0: not known. */
+static double int8_macs(int capability)
+{
+    switch (capability) {
+    case 80:
+    case 87:
+        return 2048;
+    case 90:
+        return 4096;
+    default:
+        return capability < 90 || capability >= 120 ? 1024 : 0;
+    }
+}
+
 static void find_ceilings(struct state *st, int capability)
 {
     struct rfa_device_info *info = &st->info;
     double clocks = 1e3 * attribute(st, cudaDevAttrClockRate) * attribute(st, cudaDevAttrMultiProcessorCount);
     double bus = attribute(st, cudaDevAttrGlobalMemoryBusWidth) / 8.0;
-    info->int8_macs = clocks * (capability >= 90 ? 4096 : capability == 80 ? 2048 : 1024);
+    info->int8_macs = clocks * int8_macs(capability);
     info->float_macs = clocks * (capability >= 86 ? 128 : 64);
     info->bytes_per_second = 2e3 * attribute(st, cudaDevAttrMemoryClockRate) * bus;
+}
+
+/* Empty where the device does not tell. */
+static void find_pci(struct state *st)
+{
+    if (cudaDeviceGetPCIBusId(st->pci, sizeof st->pci, st->device) == cudaSuccess)
+        return;
+    cudaGetLastError(); /* no failure: cleared */
+    st->pci[0] = 0;
 }
 
 static enum rfa_status find_device(struct state *st)
@@ -79,6 +93,7 @@ static enum rfa_status find_device(struct state *st)
                         "device cuda: %s has compute capability %d.%d, 7.5 is the least; use the CPU", st->name,
                         properties.major, properties.minor);
     find_ceilings(st, capability);
+    find_pci(st);
     CUDA_TRY(st->log, "a stream", remedy, cudaStreamCreateWithFlags(&st->d.run.stream, cudaStreamNonBlocking));
     return RFA_OK;
 }
@@ -278,20 +293,44 @@ static enum rfa_status capture(struct state *st, const struct rfa_session *s, en
     return RFA_OK;
 }
 
-static enum rfa_status run(void *state, const struct rfa_session *s, int first, int end)
+static enum rfa_status run_here(struct state *st, const struct rfa_session *s, int first, int end)
 {
-    struct state *st = state;
     const struct rfa_graph *g = &s->model->graph;
     enum rfa_stage stage = g->step[first].stage;
-    struct rfa_cuda_call call = {.slot = (uint32_t)s->slot};
+    st->next.slot = (uint32_t)s->slot;
     for (int i = 0; i < RFA_VAR_COUNT; i++)
-        call.rows[i] = (uint32_t)s->rows[i];
+        st->next.rows[i] = (uint32_t)s->rows[i];
     CUDA_TRY(st->log, "the numbers of rows", restart,
-             cudaMemcpyAsync(st->call, &call, sizeof call, cudaMemcpyHostToDevice, st->d.run.stream));
+             cudaMemcpyAsync(st->call, &st->next, sizeof st->next, cudaMemcpyHostToDevice, st->d.run.stream));
     if (first != g->stage_begin[stage] || end != g->stage_begin[stage + 1])
         return launch(st, s, first, end);
     CUDA_TRY(st->log, rfa_stage_name((int)stage), restart, cudaGraphLaunch(st->graph[stage], st->d.run.stream));
     return RFA_OK;
+}
+
+/* Kernels and events want the stream's device to be the thread's current one, and the session may have moved to another
+ * thread, or the application have chosen another device since. Copies and waits do not care. */
+static enum rfa_status enter(const struct state *st, int *before)
+{
+    CUDA_TRY(st->log, "no device is current", restart, cudaGetDevice(before));
+    if (*before != st->device)
+        CUDA_TRY(st->log, "its device", restart, cudaSetDevice(st->device));
+    return RFA_OK;
+}
+
+static enum rfa_status leave(const struct state *st, int before, enum rfa_status status)
+{
+    if (before != st->device)
+        cudaSetDevice(before); /* it was current a moment ago */
+    return status;
+}
+
+static enum rfa_status run(void *state, const struct rfa_session *s, int first, int end)
+{
+    struct state *st = state;
+    int before;
+    RFA_TRY(enter(st, &before));
+    return leave(st, before, run_here(st, s, first, end));
 }
 
 static enum rfa_status sync(void *state, const struct rfa_session *s)
@@ -355,6 +394,7 @@ static void close(void *state)
     cudaFree(st->memory);
     if (st->d.run.stream)
         cudaStreamDestroy(st->d.run.stream);
+    cudaGetLastError(); /* what came after a failure: not the next session's */
     rfa_free(st->step);
     rfa_free(st);
 }
@@ -370,6 +410,7 @@ static enum rfa_status prepare(struct state *st, const struct rfa_session *s)
         RFA_TRY(capture(st, s, (enum rfa_stage)i));
     st->info.device = "cuda";
     st->info.name = st->name;
+    st->info.pci = st->pci[0] ? st->pci : NULL;
     st->info.bytes = st->bytes;
     return sync(st, s);
 }
@@ -394,6 +435,16 @@ static void describe(const void *state, struct rfa_device_info *info)
     *info = ((const struct state *)state)->info;
 }
 
+static enum rfa_status measure(void *state, const struct rfa_session *s, struct rfa_device_rates *rates)
+{
+    struct state *st = state;
+    struct rfa_cuda_size size = {attribute(st, cudaDevAttrMultiProcessorCount), attribute(st, cudaDevAttrL2CacheSize)};
+    int before;
+    (void)s;
+    RFA_TRY(enter(st, &before));
+    return leave(st, before, rfa_cuda_measure(rates, st->log, st->d.run.stream, &size));
+}
+
 const struct rfa_backend rfa_backend_cuda = {.name = "cuda",
                                              .open = open,
                                              .close = close,
@@ -402,4 +453,5 @@ const struct rfa_backend rfa_backend_cuda = {.name = "cuda",
                                              .run = run,
                                              .shift = shift,
                                              .sync = sync,
-                                             .describe = describe};
+                                             .describe = describe,
+                                             .measure = measure};

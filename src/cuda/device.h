@@ -50,9 +50,26 @@ static inline __device__ size_t thread_index()
     return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
+/* A value of the file, binary16 or float. Exact: the device has an instruction for what half.h does with integers. */
+static inline __device__ float weight_value(uint16_t half)
+{
+#ifdef RFA_EMULATED_DEVICE
+    return rfa_half_to_float(half);
+#else
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
+    return value;
+#endif
+}
+
+static inline __device__ float weight_value(float value)
+{
+    return value;
+}
+
 static inline __device__ float table_value(rfa_cuda_table t, size_t i)
 {
-    return t.half ? rfa_half_to_float(static_cast<const uint16_t *>(t.data)[i]) : static_cast<const float *>(t.data)[i];
+    return t.half ? weight_value(static_cast<const uint16_t *>(t.data)[i]) : static_cast<const float *>(t.data)[i];
 }
 
 /* The end of sum16: lane j of a half-warp holds partial sum j, all get the result. Additions commute, so exchanging both

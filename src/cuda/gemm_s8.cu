@@ -32,23 +32,45 @@ void rfa_cuda_retile(cudaStream_t stream, void *tiles, const void *panels, size_
 template <int DOWN, int ACROSS, int ROWS, int OUTPUTS> struct shape {
     static constexpr int threads = 32 * DOWN * ACROSS, rows = DOWN * ROWS * 16, outputs = ACROSS * OUTPUTS * 8;
     static constexpr int a_bytes = rows * CHUNK, w_bytes = outputs / 8 * TILE_BYTES, stage = a_bytes + w_bytes;
+    static constexpr int a_copies = a_bytes / 16 / threads, w_copies = w_bytes / 16 / threads; /* of a thread */
+    static_assert(a_copies * threads * 16 == a_bytes && w_copies * threads * 16 == w_bytes, "no thread is idle");
 };
 
-/* One chunk of both operands on its way to a stage of shared memory. */
-template <class S>
-static __device__ void load_chunk(const rfa_cuda_gemm_s8_args &g, uint32_t rows, uint32_t chunk, unsigned char *stage)
+/* Where a thread's 16-byte pieces of a chunk come from; past the last row or output, from the first one, as zeros. */
+template <class S> struct sources {
+    const unsigned char *a[S::a_copies], *w[S::w_copies];
+    bool a_valid[S::a_copies], w_valid[S::w_copies];
+};
+
+template <class S> static __device__ sources<S> find_sources(const rfa_cuda_gemm_s8_args &g, uint32_t rows)
 {
-    for (int i = (int)threadIdx.x; i < S::a_bytes / 16; i += S::threads) {
-        uint32_t row = blockIdx.x * S::rows + i / 4;
-        bool valid = row < rows;
-        copy16(stage + i * 16, g.a + (valid ? row : 0) * g.a_stride + chunk * CHUNK + i % 4 * 16, valid);
+    sources<S> from;
+#pragma unroll
+    for (int j = 0; j < S::a_copies; j++) {
+        uint32_t i = threadIdx.x + j * S::threads, row = blockIdx.x * S::rows + i / 4;
+        from.a_valid[j] = row < rows;
+        from.a[j] = reinterpret_cast<const unsigned char *>(g.a) + (row < rows ? row : 0) * g.a_stride + i % 4 * 16;
     }
-    for (int i = (int)threadIdx.x; i < S::w_bytes / 16; i += S::threads) {
-        uint32_t tile = blockIdx.y * (S::outputs / 8) + i / 32;
-        bool valid = tile * 8 < round16(g.n);
-        copy16(stage + S::a_bytes + i * 16,
-               static_cast<const uint4 *>(g.w) + ((size_t)(valid ? tile : 0) * g.chunks + chunk) * 32 + i % 32, valid);
+#pragma unroll
+    for (int j = 0; j < S::w_copies; j++) {
+        uint32_t i = threadIdx.x + j * S::threads, tile = blockIdx.y * (S::outputs / 8) + i / 32;
+        from.w_valid[j] = tile * 8 < round16(g.n);
+        from.w[j] = static_cast<const unsigned char *>(g.w) +
+                    (size_t)(from.w_valid[j] ? tile : 0) * g.chunks * TILE_BYTES + i % 32 * 16;
     }
+    return from;
+}
+
+/* One chunk of both operands on its way to a stage of shared memory. */
+template <class S> static __device__ void load_chunk(const sources<S> &from, uint32_t chunk, unsigned char *stage)
+{
+    unsigned char *to = stage + threadIdx.x * 16;
+#pragma unroll
+    for (int j = 0; j < S::a_copies; j++)
+        copy16(to + j * S::threads * 16, from.a[j] + chunk * CHUNK, from.a_valid[j]);
+#pragma unroll
+    for (int j = 0; j < S::w_copies; j++)
+        copy16(to + S::a_bytes + j * S::threads * 16, from.w[j] + (size_t)chunk * TILE_BYTES, from.w_valid[j]);
 }
 
 template <class S, int ROWS, int OUTPUTS>
@@ -92,9 +114,10 @@ static __global__ void __launch_bounds__(32 * DOWN *ACROSS) gemm_s8(const rfa_cu
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     int warp_row = warp / ACROSS * ROWS * 16, warp_output = warp % ACROSS * OUTPUTS * 8;
     int acc[ROWS][OUTPUTS][4] = {};
+    sources<S> from = find_sources<S>(g, rows);
     for (uint32_t i = 0; i < STAGES - 1; i++) {
         if (i < g.chunks)
-            load_chunk<S>(g, rows, i, memory + i * S::stage);
+            load_chunk<S>(from, i, memory + i * S::stage);
         copies_commit();
     }
     for (uint32_t i = 0; i < g.chunks; i++) {
@@ -102,7 +125,7 @@ static __global__ void __launch_bounds__(32 * DOWN *ACROSS) gemm_s8(const rfa_cu
         __syncthreads(); /* chunk i has arrived, and nobody reads the stage that is filled next */
         uint32_t next = i + STAGES - 1;
         if (next < g.chunks)
-            load_chunk<S>(g, rows, next, memory + next % STAGES * S::stage);
+            load_chunk<S>(from, next, memory + next % STAGES * S::stage);
         copies_commit();
         multiply<S, ROWS, OUTPUTS>(acc, memory + i % STAGES * S::stage, warp_row, warp_output);
     }

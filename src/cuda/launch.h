@@ -222,6 +222,24 @@ struct rfa_cuda_scan_args {
 };
 void rfa_cuda_scan(const struct rfa_cuda_run *run, const struct rfa_cuda_scan_args *args);
 
+/* ------------------------------------------------------------------ rates */
+
+enum { RFA_CUDA_READ_BYTES = 65536 };
+
+struct rfa_cuda_rate {
+    cudaStream_t stream;
+    unsigned blocks; /* of the loops in registers */
+    uint32_t repeats;
+    const void *memory; /* zeros */
+    size_t bytes;       /* a multiple of RFA_CUDA_READ_BYTES */
+    uint32_t *sink;     /* written where memory is not zero */
+};
+/* int8 products and float multiply-adds in registers, with the instructions of the ops; all of memory, read. Each
+ * starts `repeats` times its smallest piece and returns the work: multiply-accumulates, or bytes. */
+double rfa_cuda_rate_int8(const struct rfa_cuda_rate *rate);
+double rfa_cuda_rate_float(const struct rfa_cuda_rate *rate);
+double rfa_cuda_rate_read(const struct rfa_cuda_rate *rate);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,8 @@
  *   warps     exchanges and products need all 32 lanes
  *   copies    an asynchronous copy's bytes appear only when its own thread has waited for its group, so a kernel that
  *             forgets to wait reads the pattern
- *   launches  grids and blocks within the limits of the hardware; no kernel for the first time during a capture
+ *   launches  grids and blocks within the limits of the hardware; no kernel for the first time during a capture; on the
+ *             current device of the thread
  *   errors    the last one stays until it is fetched, as the runtime's does
  */
 #include "cuda_runtime.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -43,7 +45,8 @@ struct piece {
 static std::map<void *, piece> pieces;
 static struct shim_counts counts;
 static cudaError_t last_error = cudaSuccess;
-static bool gone;
+static bool gone, break_capture;
+static int current_device;
 static size_t memory_limit = SIZE_MAX;
 
 /* Memory whose end, rounded up to 16, is the end of a page before a guard page; a guard page lies before it as well. */
@@ -232,6 +235,7 @@ void shim_mma(int d[4], const uint32_t a[4], const uint32_t b[2])
 {
     const uint32_t words[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
     unsigned lane = current->thread % LANES, warp_index = current->thread / LANES, set = meet(words, 6);
+    counts.products += lane == 0;
     const uint32_t(*value)[6] = warps[warp_index].value[set];
     for (unsigned i = 0; i < 4; i++) {
         unsigned row = lane / 4, col = lane % 4 * 2 + i % 2;
@@ -373,7 +377,8 @@ struct shim_graph {
 };
 
 struct shim_stream {
-    bool capturing;
+    int device;
+    bool capturing, broken; /* broken: its capture fails at the end */
     work_list captured;
 };
 
@@ -386,6 +391,12 @@ static cudaError_t enqueue(cudaStream_t stream, const std::function<void()> &wor
     return cudaSuccess;
 }
 
+static void check_device(cudaStream_t stream)
+{
+    if (stream->device != current_device)
+        fail("work for a stream of a device that is not current");
+}
+
 static std::set<const void *> loaded; /* kernels that have been started outside of a capture */
 
 void shim_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const std::function<void()> &thread)
@@ -393,6 +404,13 @@ void shim_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, cudaS
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535 || block.x == 0 ||
         block.x > 1024 || block.y != 1 || block.z != 1 || block.x % LANES || shared > SHARED_BYTES)
         fail("a launch beyond the limits of the hardware");
+    check_device(stream);
+    if (stream->capturing && break_capture) {
+        last_error = cudaErrorInvalidValue;
+        stream->broken = true;
+        break_capture = false;
+        return;
+    }
     if (!stream->capturing)
         loaded.insert(kernel);
     else if (!loaded.count(kernel))
@@ -425,6 +443,7 @@ cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
     *stream = new shim_stream();
+    (*stream)->device = current_device;
     return cudaSuccess;
 }
 
@@ -450,6 +469,11 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     stream->capturing = false;
+    if (stream->broken) {
+        stream->broken = false;
+        stream->captured.clear();
+        return last_error = cudaErrorInvalidValue;
+    }
     *graph = new shim_graph{stream->captured};
     stream->captured.clear();
     return cudaSuccess;
@@ -466,8 +490,9 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t)
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t)
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
+    check_device(stream);
     counts.graph_launches++;
     for (const auto &work : exec->work)
         work();
@@ -483,6 +508,49 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
     delete exec;
+    return cudaSuccess;
+}
+
+/* ------------------------------------------------------------------ events */
+
+struct shim_event {
+    double ms;
+    bool recorded;
+};
+
+cudaError_t cudaEventCreate(cudaEvent_t *event)
+{
+    *event = new shim_event();
+    counts.events++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    check_device(stream);
+    return enqueue(stream, [=] {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        event->ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+        event->recorded = true;
+    });
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t begin, cudaEvent_t end)
+{
+    *ms = (float)(end->ms - begin->ms);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    counts.events--;
+    delete event;
     return cudaSuccess;
 }
 
@@ -504,14 +572,25 @@ cudaError_t cudaGetLastError(void)
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
-    *count = gone ? 0 : 1;
+    *count = gone ? 0 : 2;
     return gone ? last_error = cudaErrorNoDevice : cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int *device)
 {
-    *device = 0;
+    *device = current_device;
     return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    current_device = device;
+    return cudaSuccess;
+}
+
+void shim_break_capture(void)
+{
+    break_capture = true;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
@@ -525,6 +604,12 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
     if (attribute == cudaDevAttrMemoryClockRate) /* as devices that do not tell */
         return last_error = cudaErrorInvalidValue;
     *value = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char *address, int bytes, int)
+{
+    snprintf(address, (size_t)bytes, "0000:17:00.0");
     return cudaSuccess;
 }
 
