@@ -157,3 +157,18 @@ int rfa_team_start(struct rfa_team *team, int threads)
     rfa_parallel_for(team, (size_t)team->threads, nothing, NULL);
     return team->threads;
 }
+
+int rfa_team_processors(int *processor, int most)
+{
+    int count = 0;
+#ifdef _OPENMP
+    int places = omp_get_proc_bind() == omp_proc_bind_false ? 0 : omp_get_num_places();
+    for (int i = 0; i < places && omp_get_place_num_procs(i) <= most - count; i++) {
+        omp_get_place_proc_ids(i, processor + count);
+        count += omp_get_place_num_procs(i);
+    }
+#else
+    (void)processor, (void)most;
+#endif
+    return count;
+}

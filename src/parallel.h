@@ -26,6 +26,10 @@ typedef void rfa_task_fn(void *context, size_t task, int thread);
  * yet. Returns the threads that the runtime grants (1 in a build without OpenMP). */
 int rfa_team_start(struct rfa_team *team, int threads);
 
+/* Numbers of the processors, at most `most`, that the runtime binds threads to because its environment asks for it
+ * (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY): the first thread is on one of them alone then. 0: it binds none. */
+int rfa_team_processors(int *processor, int most);
+
 /* Runs task 0 ... tasks-1, each once, in no stated order; returns when all are done. Rounding to nearest and denormals
  * are in force inside, whatever the caller's floating-point mode, and the caller's mode is restored. */
 void rfa_parallel_for(const struct rfa_team *team, size_t tasks, rfa_task_fn *fn, void *context);
