@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ceiling.h"
+#include "cli.h"
 #include "device_chart.h"
 #include "error.h"
 #include "timing.h"
@@ -176,15 +177,11 @@ static enum rfa_status run_devices(struct bench *b)
 static enum rfa_status write_chart(const struct bench *b)
 {
     const char *path = b->options->svg;
-    FILE *out = fopen(path, "w");
-    if (out)
-        rfa_device_chart(out, b->device, b->devices);
-    bool written = out && !ferror(out);
-    if (out && fclose(out) != 0)
-        written = false;
-    return written ? RFA_OK
-                   : rfa_fail(&b->options->session.log, RFA_ERR_IO,
-                              "%s: cannot be written; is the folder there, the disk full?", path);
+    FILE *out = rfa_cli_create_file(path);
+    if (!out)
+        return RFA_ERR_IO;
+    rfa_device_chart(out, b->device, b->devices);
+    return rfa_cli_finish_file(out, path, RFA_OK);
 }
 
 bool rfa_bench_devices(const struct rfa_bench_options *options, const char *path)

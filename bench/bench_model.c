@@ -102,11 +102,6 @@ static void close_run(struct run *r)
 
 /* ------------------------------------------------------------------ output */
 
-static double share(const struct run *r, double macs, double seconds)
-{
-    return r->ceiling > 0 && seconds > 0 ? macs / seconds / r->ceiling : 0;
-}
-
 static void print_machine(const struct run *r)
 {
     const struct rfa_options *o = &r->session_options;
@@ -146,47 +141,16 @@ static void print_waits(const struct run *r, const char *what, size_t count)
                 what, count, s[0] * 1e3, p50 * 1e3, p99 * 1e3, p999 * 1e3, s[count - 1] * 1e3);
 }
 
-static void print_sum(const struct run *r, const struct rfa_op_sum *sum)
-{
-    if (r->options->json)
-        fprintf(r->options->out,
-                "{\"stage\": \"%s\", \"op\": \"%s\", \"steps\": %d, \"ns\": %.0f, \"work\": %.0f, \"unit\": \"MAC\", "
-                "\"weight_bytes\": %.0f, \"share\": %.4f}\n",
-                sum->stage, sum->op, sum->steps, sum->seconds * 1e9, sum->macs, sum->weight_bytes,
-                share(r, sum->macs, sum->seconds));
-    else
-        fprintf(r->options->out, "%-8s %-14s %5d %10.3f %12.3f %10.1f %6.1f%% %8.1f\n", sum->stage, sum->op, sum->steps,
-                sum->seconds * 1e3, sum->macs * 1e-9, sum->seconds > 0 ? sum->macs / sum->seconds * 1e-9 : 0.0,
-                100 * share(r, sum->macs, sum->seconds),
-                sum->seconds > 0 ? sum->weight_bytes / sum->seconds * 1e-9 : 0.0);
-}
-
-static void print_steps(const struct run *r)
-{
-    struct rfa_step_info s;
-    for (int i = 0; rfa_step_times_get(&s, &r->times, i); i++)
-        if (r->options->json)
-            fprintf(r->options->out,
-                    "{\"step\": \"%s\", \"stage\": \"%s\", \"op\": \"%s\", \"ns\": %.0f, \"work\": %.0f, \"unit\": "
-                    "\"MAC\", "
-                    "\"weight_bytes\": %zu, \"share\": %.4f}\n",
-                    s.name, s.stage, s.op, s.seconds * 1e9, s.macs, s.weight_bytes, share(r, s.macs, s.seconds));
-        else
-            fprintf(r->options->out, "%-8s %-14s %-28s %10.3f ms %10.1f GMAC/s %6.1f%%\n", s.stage, s.op, s.name,
-                    s.seconds * 1e3, s.seconds > 0 ? s.macs / s.seconds * 1e-9 : 0.0,
-                    100 * share(r, s.macs, s.seconds));
-}
-
-/* Sums by stage, network and op: of one group of frames, one scene, one caption, one answer. */
+/* Of one group of frames, one scene, one caption, one answer. */
 static void print_ops(const struct run *r)
 {
     struct rfa_op_sums sums;
     rfa_step_times_sum(&sums, &r->times);
     if (!r->options->json)
-        fprintf(r->options->out, "\n%-8s %-14s %5s %10s %12s %10s %7s %8s   (vision: one group of frames)\n", "stage",
-                "op", "steps", "ms", "GMAC", "GMAC/s", "share", "GB/s");
-    for (int i = 0; i < sums.count; i++)
-        print_sum(r, &sums.sum[i]);
+        fprintf(r->options->out, "\n");
+    rfa_op_print_sums(r->options->out, &sums, r->ceiling, r->options->json ? "" : NULL);
+    if (r->options->steps)
+        rfa_op_print_steps(r->options->out, &r->times, r->ceiling, r->options->json);
 }
 
 /* ------------------------------------------------------------------ all */
@@ -226,10 +190,8 @@ static enum rfa_status measure(struct run *r)
     if ((status = rfa_step_times_measure(&r->times, &r->in, r->session)) != RFA_OK)
         return status;
     print_ops(r);
-    if (r->options->steps) {
-        print_steps(r);
+    if (r->options->steps)
         rfa_thread_shares_print(r->options->out, &r->shares, r->options->json);
-    }
     if ((status = repeat(r, rfa_bench_frame, r->options->seconds / 4, MAX_TRIES, &count)) != RFA_OK)
         return status;
     print_waits(r, "new frame", count);

@@ -3,25 +3,7 @@
 
 const char *const rfa_part_name[RFA_PARTS] = {"vision", "scene", "text", "answer", "clip", "second caption"};
 
-static double share(const struct rfa_device_run *d, double macs, double seconds)
-{
-    return d->ceiling > 0 && seconds > 0 ? macs / seconds / d->ceiling : 0;
-}
-
-static double rate(double macs, double seconds)
-{
-    return seconds > 0 ? macs / seconds : 0;
-}
-
 /* ------------------------------------------------------------------ text */
-
-static void text_share(FILE *out, const struct rfa_device_run *d, double macs, double seconds)
-{
-    if (d->ceiling > 0)
-        fprintf(out, " %7.1f%%", 100 * share(d, macs, seconds));
-    else
-        fprintf(out, " %8s", "-");
-}
 
 static void text_device(FILE *out, const struct rfa_device_run *d)
 {
@@ -39,13 +21,12 @@ static void text_device(FILE *out, const struct rfa_device_run *d)
 /* Times as multiples of the first device's. */
 static void text_parts(FILE *out, const struct rfa_device_run *device, int count)
 {
-    fprintf(out, "\n%-15s %-34s %12s %10s %9s %10s\n", "part", "device", "median ms", "GMAC/s", "ceiling", "to first");
+    fprintf(out, "\n%-15s %-34s" RFA_OP_TIMES_HEAD "   to first\n", "part (medians)", "device");
     for (int part = 0; part < RFA_PARTS; part++)
         for (int i = 0; i < count; i++) {
             const struct rfa_device_run *d = &device[i];
-            fprintf(out, "%-15s %-34.34s %12.3f %10.1f", i ? "" : rfa_part_name[part], d->title, d->median[part] * 1e3,
-                    rate(d->macs[part], d->median[part]) * 1e-9);
-            text_share(out, d, d->macs[part], d->median[part]);
+            fprintf(out, "%-15s %-34.34s", i ? "" : rfa_part_name[part], d->title);
+            rfa_op_print_times(out, d->macs[part], d->median[part], d->ceiling);
             fprintf(out, " %9.2fx\n", d->median[part] / device[0].median[part]);
         }
 }
@@ -80,19 +61,6 @@ static void text_together(FILE *out, const struct rfa_device_run *device, int co
         }
 }
 
-static void text_ops(FILE *out, const struct rfa_device_run *d)
-{
-    fprintf(out, "\n%s, step by step\n%-8s %-14s %5s %10s %12s %10s %8s   (vision: one group of frames)\n", d->title,
-            "stage", "op", "steps", "ms", "GMAC", "GMAC/s", "ceiling");
-    for (int i = 0; i < d->ops.count; i++) {
-        const struct rfa_op_sum *s = &d->ops.sum[i];
-        fprintf(out, "%-8s %-14s %5d %10.3f %12.3f %10.1f", s->stage, s->op, s->steps, s->seconds * 1e3, s->macs * 1e-9,
-                rate(s->macs, s->seconds) * 1e-9);
-        text_share(out, d, s->macs, s->seconds);
-        fprintf(out, "\n");
-    }
-}
-
 void rfa_device_report(FILE *out, const struct rfa_device_run *device, int count, const struct rfa_energy *energy)
 {
     for (int i = 0; i < count; i++)
@@ -100,8 +68,10 @@ void rfa_device_report(FILE *out, const struct rfa_device_run *device, int count
     text_parts(out, device, count);
     text_together(out, device, count);
     text_energy(out, device, count, energy);
-    for (int i = 0; i < count; i++)
-        text_ops(out, &device[i]);
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "\n%s, step by step\n", device[i].title);
+        rfa_op_print_sums(out, &device[i].ops, device[i].ceiling, NULL);
+    }
 }
 
 /* ------------------------------------------------------------------ JSON, an object a line */
@@ -129,19 +99,17 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
                 "{\"device\": %d, \"part\": \"%s\", \"median_ns\": %.0f, \"min_ns\": %.0f, \"max_ns\": %.0f, \"work\": "
                 "%.0f, \"unit\": \"MAC\", \"share\": %.4f}\n",
                 i, rfa_part_name[part], d->median[part] * 1e9, d->seconds[part][0] * 1e9,
-                d->seconds[part][d->rounds - 1] * 1e9, d->macs[part], share(d, d->macs[part], d->median[part]));
+                d->seconds[part][d->rounds - 1] * 1e9, d->macs[part],
+                rfa_op_share(d->macs[part], d->median[part], d->ceiling));
     for (int k = 0; k < d->together_count; k++)
         fprintf(out,
                 "{\"device\": %d, \"sessions\": %d, \"threads\": %d, \"clips_per_second\": %.6g, \"p50_ns\": %.0f, "
                 "\"p99_ns\": %.0f}\n",
                 i, d->together[k].sessions, d->together[k].threads, d->together[k].clips_per_second,
                 d->together[k].p50 * 1e9, d->together[k].p99 * 1e9);
-    for (int k = 0; k < d->ops.count; k++)
-        fprintf(out,
-                "{\"device\": %d, \"stage\": \"%s\", \"op\": \"%s\", \"steps\": %d, \"ns\": %.0f, \"work\": %.0f, "
-                "\"unit\": \"MAC\", \"share\": %.4f}\n",
-                i, d->ops.sum[k].stage, d->ops.sum[k].op, d->ops.sum[k].steps, d->ops.sum[k].seconds * 1e9,
-                d->ops.sum[k].macs, share(d, d->ops.sum[k].macs, d->ops.sum[k].seconds));
+    char keys[32];
+    snprintf(keys, sizeof keys, "\"device\": %d, ", i);
+    rfa_op_print_sums(out, &d->ops, d->ceiling, keys);
 }
 
 void rfa_device_report_json(FILE *out, const struct rfa_device_run *device, int count, const struct rfa_energy *energy)

@@ -1,6 +1,5 @@
 #include "step_times.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,5 +80,57 @@ void rfa_step_times_sum(struct rfa_op_sums *sums, const struct rfa_step_times *t
         add_to(sums, "total", strlen("total"), &s);
         add_to(sums, network, (size_t)length, &s);
         add_to(sums, s.op, strlen(s.op), &s);
+    }
+}
+
+/* ------------------------------------------------------------------ output */
+
+double rfa_op_share(double macs, double seconds, double ceiling)
+{
+    return ceiling > 0 && seconds > 0 ? macs / seconds / ceiling : 0;
+}
+
+void rfa_op_print_times(FILE *out, double macs, double seconds, double ceiling)
+{
+    fprintf(out, " %10.3f %12.3f %10.1f", seconds * 1e3, macs * 1e-9, seconds > 0 ? macs / seconds * 1e-9 : 0.0);
+    if (ceiling > 0)
+        fprintf(out, " %7.1f%%", 100 * rfa_op_share(macs, seconds, ceiling));
+    else
+        fprintf(out, " %8s", "-");
+}
+
+/* A step's name follows its row. */
+static void print_row(FILE *out, const struct rfa_op_sum *s, double ceiling, const char *keys, const char *name)
+{
+    if (keys) {
+        fprintf(out,
+                "{%s\"stage\": \"%s\", \"op\": \"%s\", \"steps\": %d, \"ns\": %.0f, \"work\": %.0f, \"unit\": \"MAC\", "
+                "\"weight_bytes\": %.0f, \"share\": %.4f}\n",
+                keys, s->stage, s->op, s->steps, s->seconds * 1e9, s->macs, s->weight_bytes,
+                rfa_op_share(s->macs, s->seconds, ceiling));
+        return;
+    }
+    fprintf(out, "%-8s %-14s %5d", s->stage, s->op, s->steps);
+    rfa_op_print_times(out, s->macs, s->seconds, ceiling);
+    fprintf(out, " %8.1f%s%s\n", s->seconds > 0 ? s->weight_bytes / s->seconds * 1e-9 : 0.0, name[0] ? "  " : "", name);
+}
+
+void rfa_op_print_sums(FILE *out, const struct rfa_op_sums *sums, double ceiling, const char *keys)
+{
+    if (!keys)
+        fprintf(out, "%-8s %-14s steps" RFA_OP_TIMES_HEAD "     GB/s   (vision: one group of frames)\n", "stage", "op");
+    for (int i = 0; i < sums->count; i++)
+        print_row(out, &sums->sum[i], ceiling, keys, "");
+}
+
+void rfa_op_print_steps(FILE *out, const struct rfa_step_times *times, double ceiling, bool json)
+{
+    struct rfa_step_info s;
+    for (int i = 0; rfa_step_times_get(&s, times, i); i++) {
+        char keys[128];
+        struct rfa_op_sum row = {s.stage, "", s.seconds, s.macs, (double)s.weight_bytes, 1};
+        snprintf(row.op, sizeof row.op, "%s", s.op);
+        snprintf(keys, sizeof keys, "\"step\": \"%s\", ", s.name);
+        print_row(out, &row, ceiling, json ? keys : NULL, s.name);
     }
 }

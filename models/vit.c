@@ -11,13 +11,9 @@
 static int block(struct rfa_build *b, const struct rfa_config *c, int x, uint32_t i)
 {
     struct rfa_shape shape = rfa_build_shape(b, x);
-    struct rfa_shape wide = rfa_shape(shape.rows, 3 * shape.cols, shape.var);
     rfa_build_prefix(b, "vit.blk.%u", i);
     int y = rfa_step_norm(b, x, "norm1", 1e-6f, shape);
-    y = rfa_step_linear(b, y, "qkv", RFA_ACT_NONE, wide);
-    struct rfa_attend self = {
-        .q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = c->vit_heads};
-    y = rfa_step_attention(b, self, shape);
+    y = rfa_step_self_attention(b, y, "qkv", c->vit_heads, shape);
     x = rfa_step_linear_add(b, y, "out", x, shape);
     y = rfa_step_norm(b, x, "norm2", 1e-6f, shape);
     y = rfa_step_linear(b, y, "fc1", RFA_ACT_GELU, rfa_shape(shape.rows, c->vit_mlp, shape.var));

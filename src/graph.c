@@ -306,6 +306,39 @@ int rfa_step_attention(struct rfa_build *b, struct rfa_attend a, struct rfa_shap
     return out;
 }
 
+/* A panel of the projection belongs to one of queries, keys and values, and there are rows enough to multiply a few
+ * heads' weights for one sequence alone. */
+static bool projects_itself(const struct rfa_weight *w, struct rfa_shape shape)
+{
+    return w->type == RFA_TYPE_I8 && shape.cols % RFA_PANEL_N == 0 && shape.rows >= FUSE_ROWS;
+}
+
+int rfa_step_self_attention(struct rfa_build *b, int x, const char *name, size_t heads, struct rfa_shape shape)
+{
+    struct rfa_shape in = rfa_build_shape(b, x), wide = rfa_shape(shape.rows, 3 * shape.cols, shape.var);
+    struct rfa_weight w = rfa_build_matrix(b, name, wide.cols, in.cols, true);
+    if (!projects_itself(&w, shape)) {
+        int y = rfa_step_product(b, x, name, w, 0, RFA_ACT_NONE, RFA_NONE, wide);
+        struct rfa_attend self = {
+            .q = y, .k = y, .v = y, .k_first = shape.cols, .v_first = 2 * shape.cols, .heads = heads};
+        return rfa_step_attention(b, self, shape);
+    }
+    int out;
+    demand(b, heads > 0 && shape.cols % heads == 0, "number of heads");
+    demand(b, in.rows == shape.rows && in.var == shape.var, "attention rows");
+    x = quantized(b, x, RFA_TENSOR_Q8);
+    struct rfa_step *s = append(b, &out, RFA_OP_SELF_ATTENTION, "attention", x, RFA_NONE, shape);
+    if (s) {
+        s->w = w;
+        s->p.attention.heads = heads;
+        s->p.attention.dim = shape.cols / heads;
+        s->p.attention.k_first = shape.cols;
+        s->p.attention.v_first = 2 * shape.cols;
+        s->p.attention.int8 = true;
+    }
+    return out;
+}
+
 /* ------------------------------------------------------------------ maps */
 
 int rfa_step_channels_last(struct rfa_build *b, int pixels, size_t channels, size_t height, size_t width)

@@ -64,34 +64,35 @@ struct rfa_weight {
 size_t rfa_weight_bytes(const struct rfa_weight *w);
 
 enum rfa_op {
-    RFA_OP_PATCHES,       /* planar pixels -> rows of patches, window row, column, channel */
-    RFA_OP_TOKENS,        /* class token and patches plus positions */
-    RFA_OP_CONSTANT,      /* rows of a weight, repeated for every frame */
-    RFA_OP_ZERO,          /* zeros */
-    RFA_OP_EMBED,         /* token and position tables by id */
-    RFA_OP_QUANTIZE,      /* float rows -> Q8 or Q8_MAP */
-    RFA_OP_NORM,          /* layer normalisation */
-    RFA_OP_LINEAR,        /* matrix product, bias, activation, residual */
-    RFA_OP_ATTENTION,     /* softmax attention */
-    RFA_OP_ADD,           /* sum of two tensors, or of a tensor and a weight; one row may be added to all */
-    RFA_OP_CHANNELS_LAST, /* planar pixels -> map [h*w][c] */
-    RFA_OP_CONV,          /* convolution, bias, activation or residual then ReLU */
-    RFA_OP_MAX_POOL,      /* 3x3, stride 2, padding 1 */
-    RFA_OP_DETECTIONS,    /* class scores and boxes -> person tokens */
-    RFA_OP_STORE,         /* rows of the encoded frames into the clip's ring, at the current slot */
-    RFA_OP_UNIT,          /* rows divided by their length */
-    RFA_OP_RETRIEVE,      /* nearest token of every frame */
-    RFA_OP_GATHER,        /* rows by index */
-    RFA_OP_CONV1D,        /* causal depthwise convolution and SiLU */
-    RFA_OP_SCAN,          /* selective scan */
-    RFA_OP_MEAN,          /* mean over groups of rows */
-    RFA_OP_MIX,           /* (a + b) / divisor */
-    RFA_OP_ACT,           /* activation of a copy */
-    RFA_OP_RESHAPE,       /* the same values in another shape */
-    RFA_OP_SCORES,        /* product of two tensors, rows by rows */
-    RFA_OP_SOFTMAX,       /* softmax of every row */
-    RFA_OP_BLEND,         /* weighted sums of rows */
-    RFA_OP_AGENTS,        /* (x * gate + 2 x) / 3 */
+    RFA_OP_PATCHES,        /* planar pixels -> rows of patches, window row, column, channel */
+    RFA_OP_TOKENS,         /* class token and patches plus positions */
+    RFA_OP_CONSTANT,       /* rows of a weight, repeated for every frame */
+    RFA_OP_ZERO,           /* zeros */
+    RFA_OP_EMBED,          /* token and position tables by id */
+    RFA_OP_QUANTIZE,       /* float rows -> Q8 or Q8_MAP */
+    RFA_OP_NORM,           /* layer normalisation */
+    RFA_OP_LINEAR,         /* matrix product, bias, activation, residual */
+    RFA_OP_ATTENTION,      /* softmax attention */
+    RFA_OP_SELF_ATTENTION, /* projection to queries, keys and values and softmax attention, in int8 */
+    RFA_OP_ADD,            /* sum of two tensors, or of a tensor and a weight; one row may be added to all */
+    RFA_OP_CHANNELS_LAST,  /* planar pixels -> map [h*w][c] */
+    RFA_OP_CONV,           /* convolution, bias, activation or residual then ReLU */
+    RFA_OP_MAX_POOL,       /* 3x3, stride 2, padding 1 */
+    RFA_OP_DETECTIONS,     /* class scores and boxes -> person tokens */
+    RFA_OP_STORE,          /* rows of the encoded frames into the clip's ring, at the current slot */
+    RFA_OP_UNIT,           /* rows divided by their length */
+    RFA_OP_RETRIEVE,       /* nearest token of every frame */
+    RFA_OP_GATHER,         /* rows by index */
+    RFA_OP_CONV1D,         /* causal depthwise convolution and SiLU */
+    RFA_OP_SCAN,           /* selective scan */
+    RFA_OP_MEAN,           /* mean over groups of rows */
+    RFA_OP_MIX,            /* (a + b) / divisor */
+    RFA_OP_ACT,            /* activation of a copy */
+    RFA_OP_RESHAPE,        /* the same values in another shape */
+    RFA_OP_SCORES,         /* product of two tensors, rows by rows */
+    RFA_OP_SOFTMAX,        /* softmax of every row */
+    RFA_OP_BLEND,          /* weighted sums of rows */
+    RFA_OP_AGENTS,         /* (x * gate + 2 x) / 3 */
     RFA_OP_COUNT
 };
 
@@ -283,6 +284,9 @@ struct rfa_attend {
     bool causal;
 };
 int rfa_step_attention(struct rfa_build *b, struct rfa_attend a, struct rfa_shape shape);
+/* Attention of x with itself, by one matrix `name` to queries, keys and values, [3 * shape.cols, columns of x]. Where
+ * both can work in int8 they are one step, and queries, keys and values no tensor. */
+int rfa_step_self_attention(struct rfa_build *b, int x, const char *name, size_t heads, struct rfa_shape shape);
 int rfa_step_add(struct rfa_build *b, int x, int y, struct rfa_shape shape);
 int rfa_step_add_table(struct rfa_build *b, int x, struct rfa_weight table, struct rfa_shape shape);
 int rfa_step_channels_last(struct rfa_build *b, int pixels, size_t channels, size_t height, size_t width);

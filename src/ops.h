@@ -33,9 +33,11 @@ void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step);
 double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_max_pool_run(const struct rfa_session *s, const struct rfa_step *step);
 
-/* ops_attention.c */
+/* ops_attention.c, ops_attention_s8.c */
 size_t rfa_attention_step_scratch(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_attention_run(const struct rfa_session *s, const struct rfa_step *step);
+size_t rfa_self_attention_scratch(const struct rfa_session *s, const struct rfa_step *step);
+void rfa_self_attention_run(const struct rfa_session *s, const struct rfa_step *step);
 double rfa_attention_macs(const struct rfa_session *s, const struct rfa_step *step);
 
 /* ops_agent.c */

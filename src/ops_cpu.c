@@ -339,6 +339,8 @@ const struct rfa_op_entry rfa_ops[RFA_OP_COUNT] = {
     [RFA_OP_NORM] = {"norm", scratch_input_row, run_norm, NULL},
     [RFA_OP_LINEAR] = {"linear", rfa_linear_scratch, rfa_linear_run, rfa_linear_macs},
     [RFA_OP_ATTENTION] = {"attention", rfa_attention_step_scratch, rfa_attention_run, rfa_attention_macs},
+    [RFA_OP_SELF_ATTENTION] = {"self_attention", rfa_self_attention_scratch, rfa_self_attention_run,
+                               rfa_attention_macs},
     [RFA_OP_ADD] = {"add", scratch_result_row, run_add, NULL},
     [RFA_OP_CHANNELS_LAST] = {"channels_last", NULL, run_channels_last, NULL},
     [RFA_OP_CONV] = {"conv", rfa_conv_scratch, rfa_conv_run, rfa_conv_macs},
@@ -360,4 +362,4 @@ const struct rfa_op_entry rfa_ops[RFA_OP_COUNT] = {
     [RFA_OP_AGENTS] = {"agents", NULL, rfa_agents_run, NULL},
 };
 
-_Static_assert(RFA_OP_COUNT == 28, "a new op needs a row in this table and a case in the backends");
+_Static_assert(RFA_OP_COUNT == 29, "a new op needs a row in this table and a case in the backends");

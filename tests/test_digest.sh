@@ -12,12 +12,20 @@ want=data/int8.sha256
 [ "$mode" != write ] || : >"$want"
 runs=0
 
-# digest CASE OPTION...: of the trace
+# The three cases have too few tokens for int8 attention (INT8_KEYS in src/graph.c). nano197 is data/nano.json with patches so small that a frame
+# has 197; weights are random and the inputs nano2's, on which the size of a patch has no influence.
+make_nano197() {
+    sed 's/"patch": 14/"patch": 2/' data/nano.json >"$work/nano197.json"
+    # shellcheck disable=SC2086
+    $refatom synth "$work/nano197.json" "$1" --f16 >/dev/null
+}
+
+# digest MODEL OPTION...: of the trace
 digest() {
     name=$1
     shift
     # shellcheck disable=SC2086
-    $refatom run "$work/$name.gguf" --inputs "data/$name.case.gguf" --trace "$work/trace.gguf" "$@" >/dev/null
+    $refatom run "$work/$name.gguf" --inputs "$inputs" --trace "$work/trace.gguf" "$@" >/dev/null
     sha256sum <"$work/trace.gguf" | cut -d ' ' -f 1
 }
 
@@ -27,9 +35,14 @@ check() {
     grep -qx "$got  $1" "$want" || { echo "test_digest: $*: $got is not the digest in tests/$want" >&2; exit 1; }
 }
 
-for name in micro1 nano2 nano3; do
+for name in micro1 nano2 nano3 nano197; do
+    float=data/$name.gguf inputs=data/$name.case.gguf
+    if [ $name = nano197 ]; then
+        float=$work/float.gguf inputs=data/nano2.case.gguf
+        make_nano197 "$float"
+    fi
     # shellcheck disable=SC2086
-    $refatom quantize "data/$name.gguf" "$work/$name.gguf" >/dev/null
+    $refatom quantize "$float" "$work/$name.gguf" >/dev/null
     case $mode in
     write) echo "$(digest $name)  $name" >>"$want" ;;
     quick) check $name --threads 2 ;;

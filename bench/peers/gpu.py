@@ -8,10 +8,9 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
-import time
 
+import measure
 from sizes import FULL
 
 SMALL = {**FULL, "frames": 1, "vit_layers": 1, "qformer_layers": 2, "opt_layers": 1}
@@ -65,27 +64,10 @@ class Torch:
             self.torch.cuda.synchronize()
 
 
-def torch_samples(engine, name, seconds):
-    engine.call(name)
-    samples, end = [], time.perf_counter() + seconds
-    while not samples or time.perf_counter() < end:
-        start = time.perf_counter()
-        engine.call(name)
-        samples.append(time.perf_counter() - start)
-    return samples
-
-
-def refatom(*args):
-    done = subprocess.run(args, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(args)}: {done.stderr.strip()}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-
-
 def refatom_seconds(program, model, config, args):
     """Network -> seconds; `all` is a whole clip, from pixels and words to the answer."""
-    rows = refatom(program, "bench", "model", str(model), "--devices", args.device, "--sessions", "1", "--group", str(config["frames"]),
-                   "--seconds", str(args.seconds), "--json")
+    rows = measure.refatom_rows(program, "bench", "model", str(model), "--devices", args.device, "--sessions", "1", "--group", str(config["frames"]),
+                                "--seconds", str(args.seconds))
     times = {name: r["ns"] * 1e-9 for name, key in SUMS.items() for r in rows if (r.get("stage"), r.get("op")) == key}
     return times | {name: r["median_ns"] * 1e-9 for name, part in PARTS.items() for r in rows if r.get("part") == part}
 
@@ -95,7 +77,7 @@ def make_model(program, config, args):
     model, text = pathlib.Path(args.work) / f"gpu-{name}.gguf", pathlib.Path(args.work) / f"gpu-{name}.json"
     if not model.exists():
         text.write_text(json.dumps(config))
-        refatom(program, "synth", str(text), str(model))
+        measure.refatom(program, "synth", str(text), str(model))
     return model
 
 
@@ -107,7 +89,7 @@ def find_device(wanted):
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 
 
-def measure(args, config, model):
+def compare(args, config, model):
     import torch
     torch.set_grad_enabled(False)
     samples = {}
@@ -118,7 +100,7 @@ def measure(args, config, model):
             title = f"PyTorch {str(dtype).split('.')[1]} {kind}"
             for _ in range(args.rounds):
                 for name in NAMES:
-                    samples.setdefault((title, name), []).extend(torch_samples(engine, name, args.seconds))
+                    samples.setdefault((title, name), []).extend(measure.times(lambda: engine.call(name), args.seconds))
                 for name, seconds in refatom_seconds(args.refatom, model, config, args).items():
                     samples.setdefault(("refatom int8", name), []).append(seconds)
             del engine
@@ -145,7 +127,7 @@ def main():
     config = SMALL if args.small else FULL
     model = make_model(args.refatom, config, args)
     print(f"# {device}; {args.rounds} rounds", flush=True)
-    report(measure(args, config, model), args.json)
+    report(compare(args, config, model), args.json)
     return 0
 
 

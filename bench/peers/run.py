@@ -10,11 +10,11 @@ import os
 import pathlib
 import statistics
 import struct
-import subprocess
 import sys
 import time
 import warnings
 
+import measure
 from sizes import FULL
 
 CONFIG = {**FULL, "vit_layers": 1, "opt_layers": 4}
@@ -61,10 +61,7 @@ THREADS = [int(t) for t in ARGS.threads.split(",")]
 # ------------------------------------------------------------------ refatom
 
 def refatom(*args):
-    done = subprocess.run([ARGS.refatom, *args], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"refatom {' '.join(args)}: {done.stderr.strip()}")
-    return done.stdout
+    return measure.refatom(ARGS.refatom, *args)
 
 
 def tier():
@@ -163,34 +160,22 @@ def refatom_error(path, frames, want, before):
 
 def refatom_time(key, path, threads):
     """Seconds of one part of the model, the sum of its steps' medians; the whole model runs, so every step finds the caches as in real use."""
-    lines = [json.loads(line) for line in refatom("bench", "model", str(path), "--threads", str(threads), "--group", GROUPS[key], "--seconds", "0.5",
-                                                  "--answers", "1", "--json", "--steps", *tier()).splitlines()]
+    rows = measure.refatom_rows(ARGS.refatom, "bench", "model", str(path), "--threads", str(threads), "--group", GROUPS[key], "--seconds", "0.5",
+                                "--answers", "1", "--steps", *tier())
     mine = {"vit": lambda r: r["step"].startswith("vit.blk.0."), "opt": lambda r: r["step"].startswith("opt.blk."),
             "qformer": lambda r: r["stage"] == "vision" and r["step"].startswith("qf."), "detr": lambda r: r["stage"] == "scene"}[key]
-    return sum(r["ns"] for r in lines if "step" in r and mine(r)) * 1e-9
+    return sum(r["ns"] for r in rows if "step" in r and mine(r)) * 1e-9
 
 
 def refatom_kernel(text, threads):
     best = {}
-    for line in refatom("bench", "kernels", "--filter", text, "--seconds", str(SECONDS / 2), "--threads", str(threads), "--json", *tier()).splitlines():
-        row = json.loads(line)
+    for row in measure.refatom_rows(ARGS.refatom, "bench", "kernels", "--filter", text, "--seconds", str(SECONDS / 2), "--threads", str(threads), *tier()):
         if not row["kernel"].startswith("ceiling") and row["threads"] == threads:
             best[row["shape"]] = min(best.get(row["shape"], 1e9), row["median_ns"] * 1e-9)
     return best
 
 
 # ------------------------------------------------------------------ timing
-
-def seconds(call, samples, clock):
-    end = time.perf_counter() + SECONDS
-    call()
-    while True:
-        start = clock()
-        call()
-        samples.append(clock() - start)
-        if time.perf_counter() > end:
-            return
-
 
 def compare(title, calls, ours, unit_work=None, processor=False):
     """calls: engine -> maker(threads); ours(threads) -> seconds. Alternates engines in every round; prints a row an engine. With one thread
@@ -211,7 +196,8 @@ def compare(title, calls, ours, unit_work=None, processor=False):
             sys.stdin.readline()
         for _ in range(ARGS.rounds):
             for engine, call in made.items():
-                seconds(call, rows.setdefault(engine, {}).setdefault(threads, []), time.process_time if processor and threads == 1 else time.perf_counter)
+                clock = time.process_time if processor and threads == 1 else time.perf_counter
+                rows.setdefault(engine, {}).setdefault(threads, []).extend(measure.times(call, SECONDS, clock))
             rows.setdefault("refatom", {}).setdefault(threads, []).append(ours(threads))
     for engine, by in sorted(rows.items(), key=lambda r: statistics.median(r[1][THREADS[0]])):
         times = [statistics.median(by[t]) if t in by else float("nan") for t in THREADS]

@@ -8,14 +8,14 @@ Times are those of the processor, as `refatom bench kernels` counts them with on
 ggml's has softplus alone, which is in its favour. Each engine's largest error is against float64.
 """
 import ctypes
-import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
 import numpy as np
+
+import measure
 
 SHAPES, STATES = ((800, 512), (240, 1536), (256, 512)), 16
 
@@ -110,20 +110,9 @@ def calls(length, width):
 
 # ------------------------------------------------------------------ alone
 
-def samples(call, seconds):
-    taken, end = [], time.perf_counter() + seconds
-    while not taken or time.perf_counter() < end:
-        start = time.process_time()
-        call()
-        taken.append(time.process_time() - start)
-    return taken
-
-
 def refatom(program, shape, seconds):
     """Tier -> seconds."""
-    done = subprocess.run([program, "bench", "kernels", "--filter", shape, "--seconds", str(seconds), "--threads", "1", "--json"],
-                          capture_output=True, text=True, check=True)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = measure.refatom_rows(program, "bench", "kernels", "--filter", shape, "--seconds", str(seconds), "--threads", "1")
     return {f"refatom {r['tier']}": r["median_ns"] * 1e-9 for r in rows if r["kernel"] == "scan_f32" and r["tier"] != "c"}
 
 
@@ -141,7 +130,7 @@ def main(program, rounds=3, seconds=0.4):
             errors[engine] = np.abs(call() - (want if engine.startswith("ggml") else gated)).max()
         for _ in range(rounds):
             for engine, call in made.items():
-                rows.setdefault(engine, []).extend(samples(call, seconds))
+                rows.setdefault(engine, []).extend(measure.times(call, seconds, time.process_time))
             for tier, median in refatom(program, shape, seconds).items():
                 rows.setdefault(tier, []).append(median)
         times = {engine: statistics.median(t) for engine, t in rows.items()}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "svg.h"
 
 static const char help[] =
     "refatom plan MODEL [--threads N] [--group N] [--cpu TIER] [--cache KIB] [--steps] [--blocks] [--svg FILE]\n\n"
@@ -78,41 +79,31 @@ static void print_blocks(const struct plan *p)
 
 enum { WIDTH = 1200, HEIGHT = 600, LEFT = 70, TOP = 40 };
 
-static const char *stage_colour(const char *stage)
+static const struct rfa_svg_font TITLE = {15, "start", RFA_SVG_INK}, SCALE = {12, "end", RFA_SVG_INK},
+                                 NOTE = {12, "start", RFA_SVG_INK};
+
+static const char *stage_color(const char *stage)
 {
-    static const char *const colour[] = {"#4477aa", "#228833", "#ccbb44", "#ee6677"};
     for (int i = 0; rfa_stage_name(i); i++)
         if (strcmp(stage, rfa_stage_name(i)) == 0)
-            return colour[i];
-    return "#999999";
+            return rfa_svg_color[i];
+    return RFA_SVG_PALE;
 }
 
 static void svg_axes(FILE *out, const struct plan *p)
 {
     char text[16];
-    fprintf(out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" "
-            "font-size=\"12\">\n"
-            "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
-            "<text x=\"%d\" y=\"20\" font-size=\"15\">Arena over the steps: %s, %d threads, frame group %u</text>\n",
-            LEFT + WIDTH + 20, TOP + HEIGHT + 60, LEFT, rfa_cli_bytes(text, p->info.arena_bytes), p->options.threads,
-            p->options.frame_group);
+    rfa_svg_text(out, LEFT, 20, TITLE, "Arena over the steps: %s, %d threads, frame group %u",
+                 rfa_cli_bytes(text, p->info.arena_bytes), p->options.threads, p->options.frame_group);
     for (int i = 0; i <= 4; i++) {
         double y = TOP + HEIGHT - HEIGHT * i / 4.0;
-        fprintf(out,
-                "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" "
-                "text-anchor=\"end\">%s</text>\n",
-                LEFT, LEFT + WIDTH, y, y, LEFT - 6, y + 4, rfa_cli_bytes(text, p->info.arena_bytes * (size_t)i / 4));
+        rfa_svg_line(out, LEFT, y, LEFT + WIDTH, y);
+        rfa_svg_text(out, LEFT - 6, y + 4, SCALE, "%s", rfa_cli_bytes(text, p->info.arena_bytes * (size_t)i / 4));
     }
     for (int i = 0; rfa_stage_name(i); i++)
-        fprintf(out,
-                "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"14\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n",
-                LEFT + 110 * i, TOP + HEIGHT + 30, stage_colour(rfa_stage_name(i)), LEFT + 110 * i + 20,
-                TOP + HEIGHT + 42, rfa_stage_name(i));
-    fprintf(out,
-            "<text x=\"%d\" y=\"%d\">faint: scratch; dark outline: kept for the whole session; x axis: %d steps in "
-            "order</text>\n",
-            LEFT + 460, TOP + HEIGHT + 42, p->info.steps);
+        rfa_svg_legend(out, LEFT + 110 * i, TOP + HEIGHT + 42, rfa_svg_color[i], rfa_stage_name(i));
+    rfa_svg_text(out, LEFT + 460, TOP + HEIGHT + 42, NOTE,
+                 "faint: scratch; dark outline: kept for the whole session; x axis: %d steps in order", p->info.steps);
 }
 
 static void svg_block(FILE *out, const struct plan *p, const struct rfa_block_info *b)
@@ -124,7 +115,7 @@ static void svg_block(FILE *out, const struct plan *p, const struct rfa_block_in
             "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\" fill-opacity=\"%s\"%s><title>%s: "
             "%s, %zu bytes at %zu, "
             "steps %d to %d</title></rect>\n",
-            x, TOP + HEIGHT - (double)(b->offset + b->bytes) * sy, width, height, stage_colour(b->stage),
+            x, TOP + HEIGHT - (double)(b->offset + b->bytes) * sy, width, height, stage_color(b->stage),
             b->kept      ? "0.25"
             : b->scratch ? "0.35"
                          : "0.85",
@@ -134,25 +125,18 @@ static void svg_block(FILE *out, const struct plan *p, const struct rfa_block_in
 
 static int write_svg(const struct plan *p, const char *path)
 {
-    FILE *out = fopen(path, "w");
-    if (!out) {
-        fprintf(stderr, "refatom: %s: cannot be written; is the folder there?\n", path);
+    FILE *out = rfa_cli_create_file(path);
+    if (!out)
         return EXIT_FAILED;
-    }
     struct rfa_block_info b;
+    rfa_svg_begin(out, LEFT + WIDTH + 20, TOP + HEIGHT + 60);
     svg_axes(out, p);
     for (int kept = 1; kept >= 0; kept--) /* long-lived blocks below the others */
         for (int i = 0; i < p->info.blocks && rfa_session_block(&b, p->session, i) == RFA_OK; i++)
             if (b.bytes && b.kept == (kept == 1))
                 svg_block(out, p, &b);
     fputs("</svg>\n", out);
-    bool failed = ferror(out) != 0;
-    failed |= fclose(out) != 0;
-    if (failed) {
-        fprintf(stderr, "refatom: %s: could not be written completely; is the disk full?\n", path);
-        remove(path);
-    }
-    return failed ? EXIT_FAILED : EXIT_DONE;
+    return rfa_cli_finish_file(out, path, RFA_OK) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int report(struct plan *p, bool steps, bool blocks, const char *svg)

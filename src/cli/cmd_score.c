@@ -1,5 +1,4 @@
 /* refatom score: result files -> the paper's figures. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,13 +33,8 @@ static const char help[] =
 static enum rfa_status write_svg(const char *path, const struct rfa_score *score, const struct rfa_results_run *run,
                                  const struct rfa_samples *samples)
 {
-    FILE *out = fopen(path, "wb");
-    if (!out)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
-    enum rfa_status status = rfa_plot_svg(out, score, run, samples);
-    if ((ferror(out) | (fclose(out) != 0)) && status == RFA_OK)
-        status = rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be written; is the disk full?", path);
-    return status;
+    FILE *out = rfa_cli_create_file(path);
+    return out ? rfa_cli_finish_file(out, path, rfa_plot_svg(out, score, run, samples)) : RFA_ERR_IO;
 }
 
 static int print(struct rfa_samples *samples, const struct rfa_results_run *run, const struct job *job)

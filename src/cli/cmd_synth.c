@@ -19,7 +19,7 @@ static const char help[] = "refatom synth CONFIG.json OUT.gguf [--int8 | --f16 |
                            "  --int8     matrices as int8 panels, except those of the head (default)\n"
                            "  --f16      matrices and token tables as float16\n"
                            "  --f32      everything as float32\n"
-                           "  --seed N   default 1; the same seed gives the same bytes\n\n"
+                           "  --seed N   default 1; the same seed gives the same bytes on every machine\n\n"
                            "CONFIG.json is one flat object: the keys that a model file has under 'refatom.' ('refatom "
                            "info MODEL' lists them).\n"
                            "Without variant, refatomnet++ is made; without preprocessing keys, the file says what the "

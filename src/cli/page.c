@@ -1,13 +1,14 @@
 #include "page.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
 #include "media.h"
 #include "metrics.h"
 #include "plot.h"
+#include "svg.h"
 
 enum { SHOWN = 12, TOP = 5, PICTURE_WIDTH = 480, JPEG_QUALITY = 80 };
 
@@ -162,14 +163,14 @@ static void put_actions(const struct page *p, const struct rfa_sample *sample)
         double percent = 100 / (1 + exp(-(double)sample->logits[top[i]]));
         bool right = rfa_sample_has(sample, top[i]);
         fprintf(p->out, "<tr%s><td>", right ? " class=\"right\"" : "");
-        rfa_plot_text(p->out, p->run->labels[top[i]]);
+        rfa_svg_escape(p->out, p->run->labels[top[i]]);
         fprintf(p->out, "%s</td><td class=\"bar\"><i style=\"width:%.1f%%\"></i></td><td>%.1f&nbsp;%%</td></tr>",
                 right ? " &#10003;" : "", percent, percent);
     }
     fputs("</table>\n<p class=\"small\">true: ", p->out);
     for (uint32_t i = 0; i < sample->action_count; i++) {
         fputs(i ? "; " : "", p->out);
-        rfa_plot_text(p->out, p->run->labels[sample->actions[i]]);
+        rfa_svg_escape(p->out, p->run->labels[sample->actions[i]]);
     }
     fputs("</p>\n", p->out);
 }
@@ -179,11 +180,11 @@ static void put_sample(const struct page *p, const struct graded *g)
     fputs("<article>", p->out);
     put_picture(p, g->sample);
     fputs("<p class=\"caption\">", p->out);
-    rfa_plot_text(p->out, g->sample->caption);
+    rfa_svg_escape(p->out, g->sample->caption);
     fputs("</p>\n", p->out);
     put_actions(p, g->sample);
     fprintf(p->out, "<p class=\"small\">IoU %.3f, precision of its ranking %.3f<br>", g->iou, g->precision);
-    rfa_plot_text(p->out, g->sample->video);
+    rfa_svg_escape(p->out, g->sample->video);
     if (!isnan(g->sample->at))
         fprintf(p->out, " at %.2f s", g->sample->at);
     fputs("</p></article>\n", p->out);
@@ -237,9 +238,9 @@ static void put_head(const struct page *p)
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
           "content=\"width=device-width\"><title>",
           p->out);
-    rfa_plot_text(p->out, p->run->model);
+    rfa_svg_escape(p->out, p->run->model);
     fprintf(p->out, "</title><style>%s</style></head>\n<body><h1>", STYLE);
-    rfa_plot_text(p->out, p->run->model);
+    rfa_svg_escape(p->out, p->run->model);
     fprintf(p->out,
             "</h1>\n<p>%zu samples answered, %zu without answer; %s weights; frames: %s</p>\n<div class=\"figures\">",
             s->answered, s->failed, p->run->weights, p->run->sampling);
@@ -281,12 +282,10 @@ enum rfa_status rfa_page_write(const char *path, const struct rfa_score *score, 
     enum rfa_status status = RFA_ERR_NOMEM;
     if (!graded || !ranked)
         status = rfa_fail(samples->log, RFA_ERR_NOMEM, "no memory for the page; close other programs");
-    else if (!(p.out = fopen(path, "wb")))
-        status = rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    else if (!(p.out = rfa_cli_create_file(path)))
+        status = RFA_ERR_IO;
     else
-        status = put_page(&p, graded, ranked);
-    if (p.out && (ferror(p.out) | (fclose(p.out) != 0)) && status == RFA_OK)
-        status = rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be written; is the disk full?", path);
+        status = rfa_cli_finish_file(p.out, path, put_page(&p, graded, ranked));
     free(graded);
     free(ranked);
     return status;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "metrics.h"
+#include "svg.h"
 
 enum {
     COLUMNS = 6,
@@ -17,7 +18,9 @@ enum {
     NAMES = 210
 };
 
-static const char INK[] = "#1f2933", PALE[] = "#7b8794", LINE[] = "#d5dbe1", BLUE[] = "#2b6cb0";
+static const struct rfa_svg_font TITLE = {18, "start", RFA_SVG_INK}, FIGURES = {12, "start", RFA_SVG_PALE},
+                                 HEADING = {14, "start", RFA_SVG_INK}, CLASS = {11, "start", RFA_SVG_INK},
+                                 PRECISION = {10, "start", RFA_SVG_PALE}, ROW = {11, "end", RFA_SVG_INK};
 
 struct plot {
     FILE *out;
@@ -29,26 +32,10 @@ struct plot {
     struct rfa_ranked *ranked;
 };
 
-void rfa_plot_text(FILE *out, const char *text)
+/* At most `most` characters of a label, in a buffer that lives until the next call; UTF-8 characters are not cut. */
+static const char *shorten(const char *label, int most)
 {
-    for (; *text; text++) {
-        if (*text == '<')
-            fputs("&lt;", out);
-        else if (*text == '>')
-            fputs("&gt;", out);
-        else if (*text == '&')
-            fputs("&amp;", out);
-        else if (*text == '"')
-            fputs("&quot;", out);
-        else
-            fputc(*text, out);
-    }
-}
-
-/* At most `most` characters of a label; UTF-8 characters are not cut. */
-static void put_label(FILE *out, const char *label, int most)
-{
-    char text[256];
+    static char text[256];
     int n = 0, characters = 0;
     for (; label[n] && n < (int)sizeof text - 8; n++) {
         characters += ((unsigned char)label[n] & 0xc0) != 0x80;
@@ -57,13 +44,7 @@ static void put_label(FILE *out, const char *label, int most)
         text[n] = label[n];
     }
     snprintf(text + n, sizeof text - (size_t)n, "%s", label[n] ? "\xe2\x80\xa6" : "");
-    rfa_plot_text(out, text);
-}
-
-static void begin_text(FILE *out, double x, double y, int size, const char *anchor, const char *color)
-{
-    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" text-anchor=\"%s\" fill=\"%s\">", x, y, size, anchor,
-            color);
+    return text;
 }
 
 /* ------------------------------------------------------------------ precision over recall */
@@ -84,8 +65,8 @@ static void put_curve(const struct plot *p, uint32_t action, double x, double y)
 {
     size_t n = rank_class(p, action), found = 0, support = p->score->classes[action].support;
     double drawn = 0;
-    fprintf(p->out, "<path fill=\"%s\" fill-opacity=\"0.15\" stroke=\"%s\" stroke-width=\"1.5\" d=\"M%.1f %.1f", BLUE,
-            BLUE, x, y + PLOT);
+    fprintf(p->out, "<path fill=\"%s\" fill-opacity=\"0.15\" stroke=\"%s\" stroke-width=\"1.5\" d=\"M%.1f %.1f",
+            rfa_svg_color[0], rfa_svg_color[0], x, y + PLOT);
     for (size_t i = 0, end; i < n; i = end) {
         end = rfa_rank_tie_end(p->ranked, n, i);
         for (size_t k = i; k < end; k++)
@@ -103,22 +84,19 @@ static void put_curve(const struct plot *p, uint32_t action, double x, double y)
 static void put_cell(const struct plot *p, uint32_t action, double x, double y)
 {
     const struct rfa_class_score *c = &p->score->classes[action];
-    begin_text(p->out, x, y - 18, 11, "start", INK);
-    put_label(p->out, p->run->labels[action], 25);
-    fputs("</text>\n", p->out);
-    begin_text(p->out, x, y - 5, 10, "start", PALE);
-    fprintf(p->out, "AP %.3f, %zu positive</text>\n", c->ap, c->support);
+    rfa_svg_text(p->out, x, y - 18, CLASS, "%s", shorten(p->run->labels[action], 25));
+    rfa_svg_text(p->out, x, y - 5, PRECISION, "AP %.3f, %zu positive", c->ap, c->support);
     fprintf(p->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" fill=\"#fff\" stroke=\"%s\"/>\n", x, y,
-            PLOT, PLOT, LINE);
-    fprintf(p->out, "<path stroke=\"%s\" d=\"M%.1f %.1fh%dM%.1f %.1fv%d\"/>\n", LINE, x, y + PLOT / 2.0, PLOT,
-            x + PLOT / 2.0, y, PLOT);
+            PLOT, PLOT, RFA_SVG_LINE);
+    rfa_svg_line(p->out, x, y + PLOT / 2.0, x + PLOT, y + PLOT / 2.0);
+    rfa_svg_line(p->out, x + PLOT / 2.0, y, x + PLOT / 2.0, y + PLOT);
     put_curve(p, action, x, y);
 }
 
 static double put_grid(const struct plot *p, double top)
 {
-    begin_text(p->out, MARGIN, top, 14, "start", INK);
-    fputs("Precision (up) over recall (right), 0 to 1, of every class with positives</text>\n", p->out);
+    rfa_svg_text(p->out, MARGIN, top, HEADING,
+                 "Precision (up) over recall (right), 0 to 1, of every class with positives");
     for (uint32_t i = 0; i < p->count; i++)
         put_cell(p, p->order[i], MARGIN + (double)(i % COLUMNS) * CELL_W, top + 52 + (double)(i / COLUMNS) * CELL_H);
     return top + 52 + (double)((p->count + COLUMNS - 1) / COLUMNS) * CELL_H;
@@ -147,17 +125,17 @@ static void put_square(FILE *out, double x, double y, double share, bool right)
     fprintf(
         out,
         "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" fill=\"%s\" fill-opacity=\"%.3f\" stroke=\"%s\"/>\n", x,
-        y, SQUARE, SQUARE, right ? "#2f855a" : BLUE, share, LINE);
-    if (share < 0.005)
-        return;
-    begin_text(out, x + SQUARE / 2.0, y + SQUARE / 2.0 + 3.5, 10, "middle", share > 0.55 ? "#fff" : INK);
-    fprintf(out, "%.0f</text>\n", 100 * share);
+        y, SQUARE, SQUARE, rfa_svg_color[right ? 2 : 0], share, RFA_SVG_LINE);
+    if (share >= 0.005)
+        rfa_svg_text(out, x + SQUARE / 2.0, y + SQUARE / 2.0 + 3.5,
+                     (struct rfa_svg_font){10, "middle", share > 0.55 ? "#fff" : RFA_SVG_INK}, "%.0f", 100 * share);
 }
 
 static void put_column_name(const struct plot *p, double x, double y, uint32_t column, uint32_t n)
 {
-    fprintf(p->out, "<text transform=\"translate(%.1f %.1f) rotate(-50)\" font-size=\"11\" fill=\"%s\">", x, y, INK);
-    put_label(p->out, column < n ? p->run->labels[p->order[column]] : "any other", 25);
+    fprintf(p->out, "<text transform=\"translate(%.1f %.1f) rotate(-50)\" font-size=\"11\" fill=\"%s\">", x, y,
+            RFA_SVG_INK);
+    rfa_svg_escape(p->out, column < n ? shorten(p->run->labels[p->order[column]], 25) : "any other");
     fputs("</text>\n", p->out);
 }
 
@@ -167,16 +145,14 @@ static void put_matrix(const struct plot *p, double top)
     uint32_t n = p->count < MATRIX_CLASSES ? p->count : MATRIX_CLASSES;
     double left = MARGIN + NAMES, first = top + 150;
     count_confusions(p, share, n);
-    begin_text(p->out, MARGIN, top, 14, "start", INK);
-    fprintf(p->out,
-            "Of 100 samples with the action of a row, the most probable action is that of the column%s</text>\n",
-            n < p->count ? " (the 20 most frequent)" : "");
+    rfa_svg_text(p->out, MARGIN, top, HEADING,
+                 "Of 100 samples with the action of a row, the most probable action is that of the column%s",
+                 n < p->count ? " (the 20 most frequent)" : "");
     for (uint32_t j = 0; j <= n; j++)
         put_column_name(p, left + j * SQUARE + SQUARE / 2.0, first - 6, j, n);
     for (uint32_t i = 0; i < n; i++) {
-        begin_text(p->out, left - 8, first + i * SQUARE + SQUARE / 2.0 + 4, 11, "end", INK);
-        put_label(p->out, p->run->labels[p->order[i]], 32);
-        fputs("</text>\n", p->out);
+        rfa_svg_text(p->out, left - 8, first + i * SQUARE + SQUARE / 2.0 + 4, ROW, "%s",
+                     shorten(p->run->labels[p->order[i]], 32));
         for (uint32_t j = 0; j <= n; j++)
             put_square(p->out, left + j * SQUARE, first + i * SQUARE, share[i][j], i == j);
     }
@@ -201,12 +177,9 @@ static void order_classes(struct plot *p)
 static void put_head(const struct plot *p)
 {
     const struct rfa_score *s = p->score;
-    begin_text(p->out, MARGIN, 34, 18, "start", INK);
-    rfa_plot_text(p->out, p->run->model);
-    fputs("</text>\n", p->out);
-    begin_text(p->out, MARGIN, 54, 12, "start", PALE);
-    fprintf(p->out, "%zu samples, mAP %.4f, AUROC %.4f, mIoU %.4f, IoU&gt;0.5 %.4f, top-1 %.4f</text>\n", s->answered,
-            s->map, s->auroc, s->miou, s->over_half, s->top1);
+    rfa_svg_text(p->out, MARGIN, 34, TITLE, "%s", shorten(p->run->model, 100));
+    rfa_svg_text(p->out, MARGIN, 54, FIGURES, "%zu samples, mAP %.4f, AUROC %.4f, mIoU %.4f, IoU>0.5 %.4f, top-1 %.4f",
+                 s->answered, s->map, s->auroc, s->miou, s->over_half, s->top1);
 }
 
 static void put_picture(struct plot *p)
@@ -215,11 +188,7 @@ static void put_picture(struct plot *p)
     int width = 2 * MARGIN + COLUMNS * CELL_W, matrix_width = 2 * MARGIN + NAMES + (int)(n + 1) * SQUARE + 110;
     int height = HEAD + 30 + 52 + (int)rows * CELL_H + 40 + 150 + (int)n * SQUARE + MARGIN;
     width = matrix_width > width ? matrix_width : width;
-    fprintf(p->out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-            "font-family=\"sans-serif\">\n",
-            width, height, width, height);
-    fprintf(p->out, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", width, height);
+    rfa_svg_begin(p->out, width, height);
     put_head(p);
     double bottom = put_grid(p, HEAD + 30);
     put_matrix(p, bottom + 20);

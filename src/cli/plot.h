@@ -8,7 +8,4 @@
 RFA_CHECKED enum rfa_status rfa_plot_svg(FILE *out, const struct rfa_score *score, const struct rfa_results_run *run,
                                          const struct rfa_samples *samples);
 
-/* Text with what XML reserves written as entities. */
-void rfa_plot_text(FILE *out, const char *text);
-
 #endif

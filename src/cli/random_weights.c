@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "poly.h"
 #include "quant.h"
 
 /* ------------------------------------------------------------------ numbers from a counter */
@@ -122,13 +123,19 @@ struct rfa_random rfa_random_start(const struct rfa_demand *demand, const struct
 
 /* ------------------------------------------------------------------ values */
 
+/* log(e^dt - 1) = log(dt) + dt/2 + dt^2/24 - dt^4/2880 ...; of what is left out nothing reaches a float. */
+static float dt_bias(float uniform)
+{
+    const float log_low = -6.9077554f, log_ratio = 4.6051702f; /* log(0.001), log(0.1 / 0.001) */
+    float log_dt = log_low + uniform * log_ratio, dt = rfa_exp(log_dt);
+    return log_dt + dt / 2 + dt * dt / 24;
+}
+
 static float value(const struct rfa_random *r, size_t i)
 {
     switch (r->kind) {
-    case RFA_RANDOM_DT_BIAS: {
-        float dt = expf(logf(0.001f) + uniform(r->key, i) * (logf(0.1f) - logf(0.001f)));
-        return dt + logf(-expm1f(-dt));
-    }
+    case RFA_RANDOM_DT_BIAS:
+        return dt_bias(uniform(r->key, i));
     case RFA_RANDOM_CLASS_BIAS:
         return i == r->person ? 2.0f : i == r->classes - 1 ? 0.0f : -3.0f;
     case RFA_RANDOM_STATES:
@@ -148,7 +155,7 @@ void rfa_random_values(const struct rfa_random *r, const struct rfa_demand *dema
         if (demand->kind == RFA_DEMAND_PANELS && channel >= demand->channels)
             out[i] = 0.0f;
         else if (r->kind == RFA_RANDOM_STATES)
-            out[i] = -(float)(state + 1) * expf(0.1f * normal(r->key, at));
+            out[i] = -(float)(state + 1) * rfa_exp(0.1f * normal(r->key, at));
         else
             out[i] = value(r, at);
     }

@@ -1,6 +1,6 @@
 /* Random weights of a scale that keeps activations near one, by tensor name. A value depends on the seed, the tensor's
- * name and its own place alone, so tensors may be made in any order and in pieces. The weights mean nothing: they test
- * arithmetic and speed. */
+ * name and its own place alone, so tensors may be made in any order and in pieces, and no libm function but sqrtf is
+ * called, so every machine makes the same bits. The weights mean nothing: they test arithmetic and speed. */
 #ifndef RFA_CLI_RANDOM_WEIGHTS_H
 #define RFA_CLI_RANDOM_WEIGHTS_H
 

@@ -159,7 +159,7 @@ static void run_softmax(const struct rfa_cuda_device *d, const struct rfa_sessio
 /* ------------------------------------------------------------------ products */
 
 static void int8_product(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step,
-                         float *dst)
+                         enum rfa_act act, float *dst)
 {
     const struct rfa_cuda_weight *w = &on_device(d, s, step)->w;
     enum rfa_var var = rfa_tensor(s, step->in[0])->shape.var;
@@ -177,7 +177,7 @@ static void int8_product(const struct rfa_cuda_device *d, const struct rfa_sessi
                                          .n = (uint32_t)step->w.n,
                                          .chunks = (uint32_t)rfa_cuda_chunks(step->w.k),
                                          .rows = rows(s, step->in[0]),
-                                         .act = step->p.linear.act,
+                                         .act = act,
                                          .few = var == RFA_VAR_SENTENCE || var == RFA_VAR_KEYWORD};
     rfa_cuda_gemm_s8(&d->run, &args);
 }
@@ -205,7 +205,7 @@ static void run_linear(const struct rfa_cuda_device *d, const struct rfa_session
 {
     float *dst = float_result(d, s, step);
     if (step->w.type == RFA_TYPE_I8)
-        int8_product(d, s, step, dst);
+        int8_product(d, s, step, step->p.linear.act, dst);
     else
         float_product(d, s, step, dst);
     if (step->out[1] != RFA_NONE)
@@ -361,35 +361,75 @@ static struct rfa_cuda_rows sequence_rows(const struct rfa_session *s, int id)
     return rows_of(s, shape->rows, per_frame(s, id) ? RFA_VAR_ONE : shape->var);
 }
 
-static void run_attention(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
+static struct rfa_cuda_attention attention_args(const struct rfa_cuda_device *d, const struct rfa_session *s,
+                                                const struct rfa_step *step, int queries, int keys)
 {
-    struct rfa_cuda_attention args = {
+    return (struct rfa_cuda_attention){
         .dst = data(d, s, step->out[0]),
         .dst_stride = rfa_cols(s, step->out[0]),
-        .q = operand(d, s, step->in[0], step->p.attention.q_first),
-        .k = operand(d, s, step->in[2], step->p.attention.k_first),
-        .v = operand(d, s, step->in[1], step->p.attention.v_first),
-        .sequences = rows_of(s, 1, per_frame(s, step->in[0]) ? RFA_VAR_FRAMES : RFA_VAR_ONE),
-        .rows = sequence_rows(s, step->in[0]),
-        .keys = sequence_rows(s, step->in[2]),
+        .sequences = rows_of(s, 1, per_frame(s, queries) ? RFA_VAR_FRAMES : RFA_VAR_ONE),
+        .rows = sequence_rows(s, queries),
+        .keys = sequence_rows(s, keys),
         .heads = (uint32_t)step->p.attention.heads,
         .d = (uint32_t)step->p.attention.dim,
         .scale = 1.0f / sqrtf((float)step->p.attention.dim),
         .causal = step->p.attention.causal,
         .scratch = d->scratch};
+}
+
+static void run_attention(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
+{
+    struct rfa_cuda_attention args = attention_args(d, s, step, step->in[0], step->in[2]);
+    args.q = operand(d, s, step->in[0], step->p.attention.q_first);
+    args.k = operand(d, s, step->in[2], step->p.attention.k_first);
+    args.v = operand(d, s, step->in[1], step->p.attention.v_first);
     if (step->p.attention.int8)
         rfa_cuda_attention_s8(&d->run, &args);
     else
         rfa_cuda_attention_f32(&d->run, &args);
 }
 
+static size_t int8_attention_scratch(const struct rfa_session *s, const struct rfa_step *step, int queries, int keys)
+{
+    size_t sequences = per_frame(s, queries) ? s->max_rows[RFA_VAR_FRAMES] : 1;
+    return rfa_cuda_attention_scratch(sequences, step->p.attention.heads, sequence_rows(s, keys).most,
+                                      step->p.attention.dim);
+}
+
 static size_t scratch_attention(const struct rfa_session *s, const struct rfa_step *step)
 {
-    size_t sequences = per_frame(s, step->in[0]) ? s->max_rows[RFA_VAR_FRAMES] : 1;
-    return step->p.attention.int8 ? rfa_cuda_attention_scratch(sequences, step->p.attention.heads,
-                                                               sequence_rows(s, step->in[2]).most,
-                                                               step->p.attention.dim)
-                                  : 0;
+    return step->p.attention.int8 ? int8_attention_scratch(s, step, step->in[0], step->in[2]) : 0;
+}
+
+/* Of the projection's result, which lies in front of what attention needs. */
+static size_t projected_bytes(const struct rfa_session *s, const struct rfa_step *step)
+{
+    return rfa_round_up(rfa_max_rows(s, step->in[0]) * step->w.n * sizeof(float), 256);
+}
+
+static void run_self_attention(const struct rfa_cuda_device *d, const struct rfa_session *s,
+                               const struct rfa_step *step)
+{
+    float *qkv = (float *)(void *)d->scratch;
+    int8_product(d, s, step, RFA_ACT_NONE, qkv);
+    struct rfa_cuda_attention args = attention_args(d, s, step, step->in[0], step->in[0]);
+    int sequences = per_frame(s, step->in[0]);
+    args.q = (struct rfa_cuda_operand){qkv + step->p.attention.q_first, step->w.n, sequences};
+    args.k = (struct rfa_cuda_operand){qkv + step->p.attention.k_first, step->w.n, sequences};
+    args.v = (struct rfa_cuda_operand){qkv + step->p.attention.v_first, step->w.n, sequences};
+    args.scratch = d->scratch + projected_bytes(s, step);
+    rfa_cuda_attention_s8(&d->run, &args);
+}
+
+static size_t scratch_self_attention(const struct rfa_session *s, const struct rfa_step *step)
+{
+    return projected_bytes(s, step) + int8_attention_scratch(s, step, step->in[0], step->in[0]);
+}
+
+static const char *refuses_self_attention(const struct rfa_session *s, const struct rfa_step *step)
+{
+    (void)s;
+    return step->p.attention.dim > 256 ? "heads of more than 256 columns" : NULL;
 }
 
 static const char *refuses_attention(const struct rfa_session *s, const struct rfa_step *step)
@@ -544,6 +584,7 @@ const struct rfa_cuda_op rfa_cuda_ops[RFA_OP_COUNT] = {
     [RFA_OP_NORM] = {run_norm, NULL, NULL},
     [RFA_OP_LINEAR] = {run_linear, scratch_linear, NULL},
     [RFA_OP_ATTENTION] = {run_attention, scratch_attention, refuses_attention},
+    [RFA_OP_SELF_ATTENTION] = {run_self_attention, scratch_self_attention, refuses_self_attention},
     [RFA_OP_ADD] = {run_add, NULL, NULL},
     [RFA_OP_CHANNELS_LAST] = {run_channels_last, NULL, NULL},
     [RFA_OP_CONV] = {run_conv, scratch_conv, NULL},
@@ -565,5 +606,5 @@ const struct rfa_cuda_op rfa_cuda_ops[RFA_OP_COUNT] = {
     [RFA_OP_AGENTS] = {run_agents, NULL, NULL},
 };
 
-_Static_assert(RFA_OP_COUNT == 28, "a new op needs a row in this table");
+_Static_assert(RFA_OP_COUNT == 29, "a new op needs a row in this table");
 _Static_assert((int)RFA_VAR_COUNT == (int)RFA_CUDA_VARS, "kernels read the current call by enum rfa_var");
