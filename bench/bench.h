@@ -14,7 +14,7 @@ struct rfa_bench_options {
     const char *filter;         /* kernels: only rows whose "kernel tier shape" holds this text; NULL: all */
     double seconds; /* kernels: time for each row; model: for clips, for captions and new frames a quarter */
     long answers;   /* model: runs of the answer stage */
-    bool steps;     /* model: one line a step as well */
+    bool steps;     /* model: one line a step and one a thread as well */
     bool json;
     FILE *out;
     /* Of rfa_bench_devices alone. */

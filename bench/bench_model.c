@@ -5,6 +5,7 @@
 #include "bench.h"
 #include "ceiling.h"
 #include "step_times.h"
+#include "thread_shares.h"
 #include "timing.h"
 
 enum { MAX_CLIPS = 20, MAX_TRIES = 50 };
@@ -20,6 +21,7 @@ struct run {
     double ceiling, open_seconds, init_seconds;
     double *samples;
     struct rfa_step_times times;
+    struct rfa_thread_shares shares; /* with options->steps */
 };
 
 /* Until `seconds` have passed, at most `most` times, at least once. Sorted samples in r->samples. */
@@ -66,6 +68,7 @@ static enum rfa_status open_run(struct run *r, const char *path)
     rfa_model_get_info(&info, r->model);
     if (r->session_options.frame_group > info.frames)
         r->session_options.frame_group = info.frames;
+    r->session_options.count_tasks = r->options->steps;
     start = rfa_bench_now();
     status = rfa_session_create(&r->session, r->model, &r->session_options);
     r->init_seconds = rfa_bench_now() - start;
@@ -152,13 +155,27 @@ static void print_ops(const struct run *r)
 
 /* ------------------------------------------------------------------ all */
 
+static enum rfa_status measure_clips(struct run *r, size_t *count)
+{
+    int threads = r->session_options.threads;
+    enum rfa_status status = rfa_bench_clip(&r->in, r->session); /* pages in the weights */
+    if (status == RFA_OK && r->options->steps)
+        status = rfa_thread_shares_begin(&r->shares, r->session, threads);
+    if (status == RFA_OK)
+        status = repeat(r, rfa_bench_clip, r->options->seconds, MAX_CLIPS, count);
+    if (status != RFA_OK || !r->options->steps)
+        return status;
+    double seconds = 0;
+    for (size_t i = 0; i < *count; i++)
+        seconds += r->samples[i];
+    return rfa_thread_shares_end(&r->shares, r->session, *count, seconds);
+}
+
 static enum rfa_status measure(struct run *r)
 {
     size_t count;
     measure_ceiling(r);
-    enum rfa_status status = rfa_bench_clip(&r->in, r->session); /* pages in the weights */
-    if (status == RFA_OK)
-        status = repeat(r, rfa_bench_clip, r->options->seconds, MAX_CLIPS, &count);
+    enum rfa_status status = measure_clips(r, &count);
     if (status != RFA_OK)
         return status;
     measure_ceiling(r);
@@ -173,6 +190,8 @@ static enum rfa_status measure(struct run *r)
     if ((status = rfa_step_times_measure(&r->times, &r->in, r->session)) != RFA_OK)
         return status;
     print_ops(r);
+    if (r->options->steps)
+        rfa_thread_shares_print(r->options->out, &r->shares, r->options->json);
     if ((status = repeat(r, rfa_bench_frame, r->options->seconds / 4, MAX_TRIES, &count)) != RFA_OK)
         return status;
     print_waits(r, "new frame", count);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arena_guard.h"
+#include "clock.h"
 #include "ops.h"
 
 #if RFA_WITH_CUDA

@@ -116,6 +116,8 @@ struct rfa_options {
                                to the CPU by itself */
     bool step_times; /* devices: run step by step, so that every step has a time of its own, not the stage as a whole;
                         slower; default false */
+    bool count_tasks; /* CPU: count what every thread of the team does, for rfa_session_thread; two readings of a clock
+                         a step and thread, 64 bytes of the session a thread; default false */
     struct rfa_log log;                                        /* default: none */
     void (*trace)(void *user, const struct rfa_trace *tensor); /* called for every named intermediate; default NULL */
     void *trace_user;
@@ -282,6 +284,19 @@ struct rfa_plan_info {
 RFA_API RFA_CHECKED enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *session);
 RFA_API RFA_CHECKED enum rfa_status rfa_session_step(struct rfa_step_info *step, const rfa_session *session, int i);
 RFA_API RFA_CHECKED enum rfa_status rfa_session_block(struct rfa_block_info *block, const rfa_session *session, int i);
+
+/* What thread i of the team has done since the session began. A step's work is cut into tasks, and a thread that has
+ * done one takes the next: on a machine whose cores differ, or are busy with other work, shares follow their speed. */
+struct rfa_thread_info {
+    size_t tasks;
+    double seconds; /* in which it had tasks; the rest it waited for the others, or there was nothing for a team */
+    int core;       /* the processor it was on at last; -1: it had no task yet, or the system does not tell */
+    size_t moves;   /* times that it was found on another processor than before */
+};
+
+/* RFA_ERR_ARG without options.count_tasks, and for other i than 0 ... options.threads - 1. */
+RFA_API RFA_CHECKED enum rfa_status rfa_session_thread(struct rfa_thread_info *thread, const rfa_session *session,
+                                                       int i);
 
 /* ------------------------------------------------------------------ the selective scan by itself */
 

@@ -160,3 +160,20 @@ enum rfa_status rfa_session_block(struct rfa_block_info *info, const rfa_session
         info->stage = rfa_stage_name((int)g->step[step].stage);
     return RFA_OK;
 }
+
+enum rfa_status rfa_session_thread(struct rfa_thread_info *info, const rfa_session *s, int i)
+{
+    RFA_TRY(rfa_check_session(s));
+    if (!info)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "rfa_session_thread: the result is NULL; pass the address of a struct rfa_thread_info");
+    if (!s->work)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                        "rfa_session_thread: nothing was counted; set options.count_tasks before the session begins");
+    if (i < 0 || i >= s->options.threads)
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "thread %d does not exist; the session has %d", i,
+                        s->options.threads);
+    const struct rfa_thread_work *w = &s->work[i];
+    *info = (struct rfa_thread_info){.tasks = w->tasks, .seconds = w->seconds, .core = w->core, .moves = w->moves};
+    return RFA_OK;
+}

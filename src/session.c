@@ -2,12 +2,12 @@
 #include "session.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "alloc.h"
 #include "arena_guard.h"
 #include "backend.h"
 #include "backend_blas.h"
+#include "clock.h"
 #include "file_map.h"
 #include "image.h"
 #include "ops.h"
@@ -162,6 +162,7 @@ static void carve_fixed(struct carve *c, struct rfa_session *s)
     s->block = carve(c, (size_t)s->block_count * sizeof *s->block);
     s->order = carve(c, (size_t)s->block_count * sizeof *s->order);
     s->seconds = carve(c, (size_t)g->step_count * sizeof *s->seconds);
+    s->work = s->options.count_tasks ? carve(c, (size_t)s->options.threads * sizeof *s->work) : NULL;
     s->keywords = carve(c, s->options.max_caption);
     s->sentence = carve(c, s->model->config.prompt.len + s->options.max_caption);
     s->ids = carve(c, s->model->config.text_positions * sizeof *s->ids);
@@ -239,6 +240,8 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
     s.arena = (unsigned char *)memory + c.used;
     s.total_bytes = c.used + s.arena_bytes;
     memset(s.seconds, 0, (size_t)model->graph.step_count * sizeof *s.seconds);
+    for (int i = 0; s.work && i < options->threads; i++)
+        s.work[i] = (struct rfa_thread_work){.core = -1};
     memset(s.arena, 0, s.arena_bytes);
     *(struct rfa_session *)memory = s;
     rfa_guard_start(memory);
@@ -271,6 +274,7 @@ enum rfa_status rfa_session_attach(rfa_session *session)
 {
     RFA_TRY(rfa_check_session(session));
     int granted = rfa_team_start(&session->team, session->options.threads);
+    session->team.work = session->work;
     if (session->options.blas)
         rfa_blas_start(session->options.threads);
     if (granted < session->options.threads)
@@ -291,13 +295,6 @@ void rfa_session_end(rfa_session **session)
 }
 
 /* ------------------------------------------------------------------ running */
-
-double rfa_now(void)
-{
-    struct timespec t;
-    timespec_get(&t, TIME_UTC);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void emit(const struct rfa_session *s, const struct rfa_trace_point *p)
 {

@@ -36,6 +36,8 @@ struct rfa_session {
     struct rfa_block *block;
     int *order;
     int block_count;
+    /* [threads], what each has done; NULL: not counted */
+    struct rfa_thread_work *work;
     double *seconds; /* of the last run of each step */
     char *keywords;  /* [max_caption] */
     int32_t *ids;    /* [text_positions] */
@@ -100,8 +102,5 @@ enum rfa_status rfa_run_stage(struct rfa_session *s, enum rfa_stage stage);
 
 /* Hands the tensors that are complete after this step to options.trace. */
 void rfa_emit_after(const struct rfa_session *s, int step);
-
-/* Seconds on a clock, for differences. */
-double rfa_now(void);
 
 #endif

@@ -208,6 +208,7 @@ static void no_session(void **state)
     struct rfa_plan_info plan;
     struct rfa_step_info step;
     struct rfa_block_info block;
+    struct rfa_thread_info thread;
     ASSERT_SILENT(rfa_session_attach(NULL), RFA_ERR_ARG);
     ASSERT_SILENT(rfa_encode_frames(NULL, 0, &image, 1), RFA_ERR_ARG);
     ASSERT_SILENT(rfa_push_frame(NULL, &image), RFA_ERR_ARG);
@@ -220,6 +221,7 @@ static void no_session(void **state)
     ASSERT_SILENT(rfa_session_plan(&plan, NULL), RFA_ERR_ARG);
     ASSERT_SILENT(rfa_session_step(&step, NULL, 0), RFA_ERR_ARG);
     ASSERT_SILENT(rfa_session_block(&block, NULL, 0), RFA_ERR_ARG);
+    ASSERT_SILENT(rfa_session_thread(&thread, NULL, 0), RFA_ERR_ARG);
 }
 
 static void pictures(void **state)
@@ -327,6 +329,22 @@ static void plans(void **state)
     }
 }
 
+static void thread_counts(void **state)
+{
+    (void)state;
+    struct rfa_thread_info thread;
+    rfa_session *counting;
+    ASSERT_REFUSED(rfa_session_thread(&thread, session, 0), RFA_ERR_ARG, "count_tasks");
+    options.count_tasks = true;
+    assert_int_equal(rfa_session_create(&counting, nano.model, &options), RFA_OK);
+    ASSERT_REFUSED(rfa_session_thread(NULL, counting, 0), RFA_ERR_ARG, "NULL");
+    ASSERT_REFUSED(rfa_session_thread(&thread, counting, -1), RFA_ERR_ARG, "thread -1");
+    ASSERT_REFUSED(rfa_session_thread(&thread, counting, 1), RFA_ERR_ARG, "thread 1");
+    assert_int_equal(rfa_session_thread(&thread, counting, 0), RFA_OK);
+    rfa_session_end(&counting);
+    reset_options();
+}
+
 static int open_nano(void **state)
 {
     (void)state;
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(captions, open_session, end_session),
         cmocka_unit_test_setup_teardown(answers_need_their_stages, open_session, end_session),
         cmocka_unit_test_setup_teardown(plans, open_session, end_session),
+        cmocka_unit_test_setup_teardown(thread_counts, open_session, end_session),
     };
     return cmocka_run_group_tests_name("api", tests, open_nano, close_nano);
 }

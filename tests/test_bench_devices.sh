@@ -1,5 +1,5 @@
 #!/bin/sh
-# refatom bench model --devices: every device has every part, numbers of sessions, a chart; wrong options are told.
+# refatom bench model --devices: every device has every part, numbers of sessions, a chart; wrong options are told. --steps: what each thread did.
 #   sh test_bench_devices.sh REFATOM
 set -u
 refatom=$1
@@ -55,6 +55,18 @@ fi
 count "^energy of a clip" 1
 count "sessions at once" 0
 count "step by step" 1
+
+# The one thread did everything; of two each has its line, and their shares are all there is.
+for threads in 1 2; do
+    "$refatom" bench model "$work/nano.gguf" --steps --seconds 0.2 --answers 2 --threads $threads --json >"$work/out" || fail "status $?"
+    count '"thread": ' $threads
+    awk -F '[:,]' '/"thread": / { for (i = 1; i < NF; i++) { if ($i ~ /"tasks"/) tasks += $(i + 1); if ($i ~ /"(task|busy)_share"/) shares += $(i + 1) } }
+        END { exit !(tasks > 0 && shares > 1.999 && shares < 2.001) }' "$work/out" || fail "shares of $threads threads: $(grep '"thread"' "$work/out")"
+done
+"$refatom" bench model "$work/nano.gguf" --steps --seconds 0.1 --answers 2 --threads 2 >"$work/out" || fail "status $?"
+count "^thread core moves" 1
+"$refatom" bench model "$work/nano.gguf" --seconds 0.1 --answers 2 --threads 2 >"$work/out" || fail "status $?"
+count "^thread core moves" 0
 
 refused 2 "none of cpu, cpu:TIER, cuda" model "$work/nano.gguf" --devices cpu,npu
 refused 2 "numbers from 1 to 64" model "$work/nano.gguf" --devices cpu --sessions 1,x

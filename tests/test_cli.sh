@@ -95,6 +95,20 @@ expect 0 "^tier" info --cpu
 "$refatom" info --cpu | grep -q '^tier c$' || expect 0 ": capped" info --cpu --cpu-cap c
 expect 0 "^tier c" info --cpu --cpu-cap c
 expect 0 "not in this build" info --cpu
+# OpenMP's own variables bind the first thread to one processor before main, but not the program to it. Not with LLVM's runtime, which sees no
+# other processor when OpenBLAS has brought GNU's along: that one has bound the thread before.
+if "$refatom" --version | grep -q ', with [^,]*OpenMP' && ! ldd "$refatom" 2>/dev/null | grep -q libomp; then
+    cores() { env "$@" "$refatom" info --cpu | sed -n 's/, not used by default//g; s/, used//g; s/^cores *//p'; }
+    plain=$(cores -u OMP_PROC_BIND -u OMP_PLACES -u GOMP_CPU_AFFINITY)
+    for policy in -uOMP_WAIT_POLICY OMP_WAIT_POLICY=active; do
+        bound=$(cores "$policy" OMP_PROC_BIND=true)
+        checks=$((checks + 1))
+        [ "$bound" = "$plain" ] || fail "with OMP_PROC_BIND=true and $policy the processors are '$bound', not '$plain'"
+    done
+    export OMP_PROC_BIND=true
+    expect 2 "OMP_PROC_BIND" run model.gguf --inputs case.gguf --affinity 0
+    unset OMP_PROC_BIND
+fi
 expect 0 "^refatom [0-9.]*, with" --version
 expect 0 "^session" plan model.gguf
 expect 0 "linear" plan model.gguf --steps --blocks --threads 3 --group 4 --svg bad-plan.svg

@@ -165,6 +165,23 @@ static void wrong_lists(void **state)
     }
 }
 
+/* Where OpenMP's variables place the threads, its processors are the ones that are used, slow ones too. */
+static void bound_by_openmp(void **state)
+{
+    (void)state;
+    struct rfa_cores c = cores_of(8);
+    c.bound = true;
+    c.capacity = true;
+    for (int i = 0; i < 8; i++)
+        c.speed[i] = rk3588[i];
+    assert_true(rfa_cores_choose(&c, NULL));
+    assert_int_equal(rfa_cores_used(&c), 8);
+    assert_true(rfa_cores_choose(&c, "all"));
+    assert_int_equal(rfa_cores_used(&c), 8);
+    assert_false(rfa_cores_choose(&c, "big"));
+    assert_false(rfa_cores_choose(&c, "0-3"));
+}
+
 static void this_machine(void **state)
 {
     (void)state;
@@ -188,7 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(big_cores_by_default), cmocka_unit_test(others_on_request), cmocka_unit_test(caches),
-        cmocka_unit_test(wrong_lists),          cmocka_unit_test(this_machine),
+        cmocka_unit_test(wrong_lists),          cmocka_unit_test(bound_by_openmp),   cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests_name("cores", tests, NULL, NULL);
 }

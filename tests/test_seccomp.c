@@ -89,6 +89,7 @@ static int child(const char *path, int threads)
     struct rfa_options options;
     rfa_options_default(&options);
     options.threads = threads;
+    options.count_tasks = threads > 1;
     if (rfa_model_open(&model, path, NULL) != RFA_OK || rfa_session_create(&session, model, &options) != RFA_OK)
         return CHILD_FAILED;
     rfa_model_get_info(&info, model);

@@ -483,6 +483,55 @@ static void sessions_share_a_model(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ counts */
+
+static struct rfa_thread_info sum_of_threads(const rfa_session *session, int threads)
+{
+    struct rfa_thread_info sum = {.core = -1}, one;
+    for (int i = 0; i < threads; i++) {
+        assert_int_equal(rfa_session_thread(&one, session, i), RFA_OK);
+        sum.tasks += one.tasks;
+        sum.seconds += one.seconds;
+        sum.core = one.core > sum.core ? one.core : sum.core;
+    }
+    return sum;
+}
+
+/* Nothing before the first stage, the same again with every run, in 64 bytes a thread, and the same bits. */
+static void counts_what_threads_do(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        struct rfa_options options = defaults();
+        struct outcome want;
+        struct answer got;
+        size_t plain, counting;
+        options.threads = threads;
+        run_case(&want, &micro, options);
+        assert_int_equal(rfa_session_bytes(&plain, micro.model, &options), RFA_OK);
+        options.count_tasks = true;
+        assert_int_equal(rfa_session_bytes(&counting, micro.model, &options), RFA_OK);
+        assert_int_equal(counting - plain, 64 * threads);
+        rfa_session *session = create(&micro, &options);
+        struct rfa_thread_info sum = sum_of_threads(session, threads);
+        assert_true(sum.tasks == 0 && sum.seconds == 0 && sum.core == -1);
+        size_t once = 0;
+        for (size_t run = 1; run <= 3; run++) {
+            assert_int_equal(case_encode(session, &micro), RFA_OK);
+            assert_int_equal(case_answer(&got, session), RFA_OK);
+            assert_memory_equal(&got, &want.answer, sizeof got);
+            sum = sum_of_threads(session, threads);
+            once = run == 1 ? sum.tasks : once;
+            assert_true(once > 0 && sum.seconds > 0);
+            assert_int_equal(sum.tasks, run * once);
+        }
+        assert_int_equal(rfa_session_attach(session), RFA_OK); /* goes on counting */
+        assert_int_equal(case_answer(&got, session), RFA_OK);
+        assert_in_range(sum_of_threads(session, threads).tasks, 3 * once + 1, 4 * once);
+        rfa_session_end(&session);
+    }
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -510,6 +559,7 @@ int main(void)
         cmocka_unit_test(tiers_give_the_same_bits),         cmocka_unit_test(int8_gives_the_same_bits),
         cmocka_unit_test(runs_in_exactly_its_bytes),        cmocka_unit_test(refuses_a_byte_less),
         cmocka_unit_test(moves_to_another_thread_and_back), cmocka_unit_test(sessions_share_a_model),
+        cmocka_unit_test(counts_what_threads_do),
     };
     return cmocka_run_group_tests_name("session", tests, open_all, close_all);
 }

@@ -36,8 +36,8 @@ apt_install() {
     return 1
 }
 
-# apt_unpack ARCH FOLDER PACKAGE...: packages of another architecture, unpacked into FOLDER. The system stays as it is, and no right is needed. False
-# where they cannot be had.
+# apt_unpack ARCH FOLDER PACKAGE...: packages of another architecture, unpacked into FOLDER, all of them or, where one cannot be had, none: then false,
+# and no FOLDER. The system stays as it is, and no right is needed.
 apt_unpack() {
     apt_arch=$1 apt_folder=$2
     shift 2
@@ -46,12 +46,18 @@ apt_unpack() {
     mkdir -p "$apt_work/lists/partial" "$apt_work/cache/archives/partial"
     apt_own="apt-get -qq -o Dir::State::lists=$apt_work/lists -o Dir::Cache=$apt_work/cache -o APT::Sandbox::User=root
         -o APT::Architecture=$apt_arch -o APT::Architectures=$apt_arch"
-    if (cd "$apt_work" && $apt_own update && $apt_own download "$@") >/dev/null 2>&1; then
-        mkdir -p "$apt_folder"
+    # An index that cannot be fetched need not be the one with the packages: the download tells.
+    (cd "$apt_work" && $apt_own update) >/dev/null 2>&1 || true
+    rm -rf "$apt_folder" "$apt_folder.part"
+    if (cd "$apt_work" && $apt_own download "$@") >/dev/null 2>&1 && mkdir -p "$apt_folder.part"; then
+        apt_status=0
         for apt_package in "$apt_work"/*.deb; do
-            dpkg-deb -x "$apt_package" "$apt_folder"
+            dpkg-deb -x "$apt_package" "$apt_folder.part" || apt_status=1
         done
+        [ $apt_status -ne 0 ] || mv "$apt_folder.part" "$apt_folder" || apt_status=1
+    else
+        apt_status=1
     fi
-    rm -rf "$apt_work"
-    [ -d "$apt_folder" ]
+    rm -rf "$apt_work" "$apt_folder.part"
+    return $apt_status
 }

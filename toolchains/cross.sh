@@ -117,7 +117,8 @@ fi
 name=refatom-$version-$target
 stage=$work/$name
 cmake --install "$build" --prefix "$stage" --strip >/dev/null
-# What the dynamic program needs on the other machine, as Debian 12 and Raspberry Pi OS name it.
+# What the dynamic program needs on the other machine, as this one's system names it: other releases have other versions of FFmpeg.
+system=$(. /etc/os-release && echo "$NAME ${VERSION_ID:-}" | sed 's,GNU/Linux ,,; s,^Debian.*,& (or Raspberry Pi OS of that version),')
 needs=""
 for library in $(readelf -d "$stage/bin/refatom" 2>/dev/null | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p'); do
     [ "$library" != libopenblas.so.0 ] || { needs="$needs libopenblas0-openmp"; continue; } # an alternative, of no package
@@ -129,7 +130,7 @@ for library in $(readelf -d "$stage/bin/refatom" 2>/dev/null | sed -n 's/.*NEEDE
 done
 {
     echo "refatom $version for $target. Unpack it anywhere; bin/refatom runs from there."
-    [ -z "$needs" ] || echo "It needs, on Debian 12 or Raspberry Pi OS:  apt-get install$needs"
+    [ -z "$needs" ] || echo "It needs, on $system:  apt-get install$needs"
     case $options in
     *FFMPEG=OFF*) echo "It reads no video: --video wants a folder of JPEG frames, if bin/refatom --version tells of TurboJPEG." ;;
     *) echo "Try it:  bin/refatom run share/refatom/refatom-tiny.gguf --video share/refatom/demo.mp4 --caption 'the person in the white jacket'" ;;

@@ -24,7 +24,7 @@ static const char help[] =
     "  --filter TEXT   only rows that contain TEXT, such as 'gemm_s8 amx' or 'x1408'\n"
     "  --seconds S     time for each row, default 0.2; of a model for its clips, default 8\n"
     "  --answers N     default 100\n"
-    "  --steps         one line a step of the model as well\n"
+    "  --steps         one line a step of the model as well, and the share of the work that each thread did\n"
     "  --devices A,B   cpu, cpu:TIER or cuda\n"
     "  --sessions N,M  with --devices: so many sessions at once, 1 to 64; the CPU's threads are divided among them\n"
     "  --svg FILE      with --devices: a chart\n"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parallel.h"
+
 #ifdef __linux__
 #include <sched.h>
 #else
@@ -16,13 +18,35 @@ enum { BIG_CAPACITY = 60, BIG_FREQUENCY = 80 };
 
 /* ------------------------------------------------------------------ what there is */
 
+#ifdef __linux__
+/* Whether the OpenMP runtime binds threads, and to which processors. */
+static bool bound_to(cpu_set_t *set)
+{
+    int cpu[CPU_SETSIZE], count = rfa_team_processors(cpu, CPU_SETSIZE);
+    CPU_ZERO(set);
+    for (int i = 0; i < count; i++)
+        if (cpu[i] >= 0 && cpu[i] < CPU_SETSIZE)
+            CPU_SET(cpu[i], set);
+    return count > 0;
+}
+#endif
+
+void rfa_cores_release(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (bound_to(&set))
+        sched_setaffinity(0, sizeof set, &set);
+#endif
+}
+
 void rfa_cores_allowed(struct rfa_cores *c)
 {
     *c = (struct rfa_cores){.count = 0};
 #ifdef __linux__
     cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
+    c->bound = bound_to(&set);
+    if (c->bound || sched_getaffinity(0, sizeof set, &set) == 0)
         for (int i = 0; i < CPU_SETSIZE && c->count < RFA_MAX_CORES; i++)
             if (CPU_ISSET(i, &set))
                 c->cpu[c->count++] = i;
@@ -121,10 +145,16 @@ int rfa_cores_used(const struct rfa_cores *c)
 bool rfa_cores_choose(struct rfa_cores *c, const char *affinity)
 {
     bool valid = true;
-    if (!affinity || strcmp(affinity, "big") == 0) {
+    if (c->bound && affinity && strcmp(affinity, "all") != 0) {
+        fputs("refatom: --affinity: OpenMP's variables place the threads already; unset OMP_PROC_BIND, OMP_PLACES and "
+              "GOMP_CPU_AFFINITY, or leave it off\n",
+              stderr);
+        return false;
+    }
+    if (!c->bound && (!affinity || strcmp(affinity, "big") == 0)) {
         choose_big(c);
     } else {
-        bool all = strcmp(affinity, "all") == 0;
+        bool all = c->bound || strcmp(affinity, "all") == 0;
         for (int i = 0; i < c->count; i++)
             c->used[i] = all || in_list(affinity, c->cpu[i], &valid);
     }

@@ -16,17 +16,23 @@ struct rfa_cores {
     uint32_t speed[RFA_MAX_CORES]; /* the system's capacity, or the highest frequency in kHz; 0: not known */
     bool used[RFA_MAX_CORES];
     bool capacity; /* what speed is */
+    bool bound;    /* the OpenMP runtime places the threads on them, by OMP_PROC_BIND and its like */
 };
 
-/* Processors of the process's affinity mask, all of them used; at least one. */
+/* Processors of the process's affinity mask, or those that the OpenMP runtime binds its threads to; all of them used;
+ * at least one. */
 void rfa_cores_allowed(struct rfa_cores *cores);
+
+/* Takes this thread off the one processor that the OpenMP runtime may have bound it to: a program started from here
+ * would take that one for all there are. */
+void rfa_cores_release(void);
 
 /* Speeds from ROOT/sys/devices/system/cpu; ROOT "" is the machine. A processor without a file has speed 0. */
 void rfa_cores_read_speeds(struct rfa_cores *cores, const char *root);
 
 /* Sets which are used: NULL or "big": those with at least 60 % of the largest capacity, or 80 % of the highest
- * frequency; "all"; or a list such as "0-3,6". False after a message that names --affinity: not a list, or none of it
- * may be used. */
+ * frequency; "all"; or a list such as "0-3,6". Where the OpenMP runtime binds the threads, NULL means all, and there is
+ * nothing else to choose. False after a message that names --affinity: not a list, or none of it may be used. */
 bool rfa_cores_choose(struct rfa_cores *cores, const char *affinity);
 
 int rfa_cores_used(const struct rfa_cores *cores);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cores.h"
 
 static const struct rfa_command *const commands[] = {
     &rfa_cmd_run,      &rfa_cmd_live,  &rfa_cmd_eval,   &rfa_cmd_score,   &rfa_cmd_info, &rfa_cmd_plan,
@@ -44,6 +45,7 @@ static void spin_briefly(char **argv)
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0 ||
         setenv("GOMP_SPINCOUNT", "1000", 1) != 0)
         return;
+    rfa_cores_release();
     execv("/proc/self/exe", argv); /* returns only where that does not exist: then threads spin */
 }
 
