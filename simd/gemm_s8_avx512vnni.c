@@ -24,7 +24,7 @@ enum {
     PANELS = 4,
     COLS = PANELS * RFA_PANEL_N,
     FEW = 30,    /* rows up to which a product waits for its weights */
-    PIECE = 640, /* lines: with few rows, those of four panels and as many fetched meanwhile fit into a 1 MiB L2 */
+    PIECE = 96,  /* lines: with few rows, those of four panels (24 KiB) stay in L1 for all tiles */
     AHEAD = 1024 /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
 };
 
@@ -222,7 +222,7 @@ static void run_piece(const struct rfa_gemm_s8_args *g, struct source *s, struct
     }
 }
 
-/* Weights stream through L2 piece by piece; the sums of all rows wait in scratch. */
+/* Weights pass through L1 piece by piece; the sums of all rows wait in scratch. */
 static void run_few(const struct rfa_gemm_s8_args *g)
 {
     static const int32_t zeros[RFA_PANEL_N];
