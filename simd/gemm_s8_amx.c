@@ -378,4 +378,4 @@ static size_t scratch_bytes(size_t m, size_t n, size_t k)
     return sizeof(struct scratch) + (rows < most ? rows : most) * rfa_row_bytes(k);
 }
 
-rfa_gemm_s8_t rfa_gemm_s8_amx = {.a_xor = 0, .mr = ROWS, .mc = 512, .scratch_bytes = scratch_bytes, .run = run};
+rfa_gemm_s8_t rfa_gemm_s8_amx = {.a_xor = 0, .mr = ROWS, .mc = 256, .scratch_bytes = scratch_bytes, .run = run};
