@@ -70,8 +70,8 @@ struct source {
     size_t upper, lower;
     const int8_t *w0, *w1;
     const int32_t *start; /* NULL: zeros */
-    const int8_t *tail;  /* zero-filled copies of the last lines */
-    size_t whole, steps; /* without and with the tail */
+    const int8_t *tail;   /* zero-filled copies of the last lines */
+    size_t whole, steps;  /* without and with the tail */
     bool backwards;
     const int8_t *next; /* what to fetch into L2, and how many lines in a step */
     size_t next_lines;
@@ -121,8 +121,8 @@ INLINE void finish_whole_rows(const struct rfa_gemm_s8_args *g, struct pending *
         vf y0 = VF_ACT(VF_FMA(VF_FROM_I32(sum), VF_MUL(a, w0), b0), act);
         vf y1 = VF_ACT(VF_FMA(VF_FROM_I32(sum + GEMM_LANES), VF_MUL(a, w1), b1), act);
         if (p->residual) {
-            y0 = VF_ADD(y0, VF_LOAD(p->residual));
-            y1 = VF_ADD(y1, VF_LOAD(p->residual + GEMM_LANES));
+            y0 = with_residual(g, y0, VF_LOAD(p->residual));
+            y1 = with_residual(g, y1, VF_LOAD(p->residual + GEMM_LANES));
             p->residual += g->residual_stride;
         }
         VF_STORE(p->dst, y0);
