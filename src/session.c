@@ -137,6 +137,17 @@ static void tensor_block(const struct rfa_session *s, int id, struct rfa_block *
                             .last = kept ? g->step_count - 1 : t->last_use};
 }
 
+/* Tensors in one place are alive as one block, that of the first. */
+static void share_block(const struct rfa_session *s, int id)
+{
+    struct rfa_block *own = &s->block[id], *home = &s->block[rfa_tensor(s, id)->home];
+    if (own == home)
+        return;
+    home->bytes = own->bytes > home->bytes ? own->bytes : home->bytes;
+    home->last = own->last;
+    own->bytes = 0;
+}
+
 /* Image preparation runs before the first step of its stage, in that step's scratch; its result is alive by then. */
 static size_t input_scratch(const struct rfa_session *s, int step)
 {
@@ -163,11 +174,15 @@ static void place(struct rfa_session *s)
     const struct rfa_graph *g = &s->model->graph;
     for (int i = 0; i < g->tensor_count; i++)
         tensor_block(s, i, &s->block[i]);
+    for (int i = 0; i < g->tensor_count; i++)
+        share_block(s, i);
     for (int i = 0; i < g->step_count; i++)
         scratch_block(s, i, &s->block[g->tensor_count + i]);
     for (int i = 0; i < s->block_count; i++)
         s->block[i].bytes += s->block[i].bytes ? RFA_RED_ZONE : 0;
     s->arena_bytes = rfa_plan_place(s->block, s->order, s->block_count);
+    for (int i = 0; i < g->tensor_count; i++)
+        s->block[i].offset = s->block[rfa_tensor(s, i)->home].offset;
 }
 
 /* Everything but the arena. */
