@@ -11,9 +11,10 @@
  * and stored, some rows after each step of 64 k.
  *
  * What limits it is the way from L2: a block asks for 64 bytes a clock. Therefore activations are copied into the order
- * of reading, as many rows as fit L2 beside the panels, and pass L1 by (TILELOADDT1); each block walks K in the
- * direction opposite to the one before, so that it begins with the lines that L1 still holds; and the next panels are
- * fetched into L2 meanwhile. Splitting K, so that the panels fit L1, costs more in sums than it saves.
+ * of reading (where they are read often enough), as many rows as fit L2 beside the panels, and pass L1 by
+ * (TILELOADDT1); each block walks K in the direction opposite to the one before, so that it begins with the lines that
+ * L1 still holds; and the next panels are fetched into L2 meanwhile. Splitting K, so that the panels fit L1, costs more
+ * in sums than it saves.
  */
 #if !(defined(__AMX_INT8__) || defined(__AMXINT8__)) || !defined(__AVX512BW__) || !defined(__AVX512DQ__)
 #error "gemm_s8_amx.c needs the flags of rfa_simd(amx) in CMakeLists.txt"
@@ -36,7 +37,8 @@ enum {
     PACKED_BYTES = 1 << 19,
     MOST_PACKED = 1 << 20,
     ENOUGH_ROWS = 160,
-    MOST_AHEAD = 8 /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
+    FEW_COLS = 512, /* outputs up to which rows are read too seldom for packing to pay */
+    MOST_AHEAD = 8  /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
 };
 
 /* Tile registers. gcc pastes the number into the instruction, so these cannot be enumeration constants. */
@@ -66,7 +68,8 @@ struct scratch {
 
 /* What the product loop reads. */
 struct source {
-    const int8_t *a; /* packed rows of this block: those of the upper tile, then those of the lower one, or none */
+    const int8_t *a;         /* rows of this block: those of the upper tile, then those of the lower one, or none */
+    size_t a_stride, a_step; /* bytes from row to row, and from step to step */
     size_t upper, lower;
     const int8_t *w0, *w1;
     const int32_t *start; /* NULL: zeros */
@@ -145,16 +148,16 @@ INLINE void finish_some(const struct rfa_gemm_s8_args *g, struct pending *p, siz
 
 INLINE void step(const struct source *s, size_t i, const bool lower)
 {
-    const int8_t *a = s->a + i * (s->upper + s->lower) * STEP_K;
+    const int8_t *a = s->a + i * s->a_step;
     const int8_t *w0 = i < s->whole ? s->w0 + i * TILE_BYTES : s->tail;
     const int8_t *w1 = i < s->whole ? s->w1 + i * TILE_BYTES : s->tail + TILE_BYTES;
     _tile_loadd(W0, w0, RFA_LINE);
-    _tile_stream_loadd(A0, a, STEP_K);
+    _tile_stream_loadd(A0, a, s->a_stride);
     _tile_loadd(W1, w1, RFA_LINE);
     _tile_dpbssd(C0, A0, W0);
     _tile_dpbssd(C1, A0, W1);
     if (lower) {
-        _tile_stream_loadd(A1, a + s->upper * STEP_K, STEP_K);
+        _tile_stream_loadd(A1, a + s->upper * s->a_stride, s->a_stride);
         _tile_dpbssd(C2, A1, W0);
         _tile_dpbssd(C3, A1, W1);
     }
@@ -310,6 +313,7 @@ struct walk {
     struct source s;
     struct pending p;
     size_t turn;
+    bool packed;
 };
 
 static struct pending to_finish(const struct rfa_gemm_s8_args *g, struct tile t)
@@ -329,7 +333,8 @@ static void multiply_panels(const struct rfa_gemm_s8_args *g, struct scratch *x,
                             const struct split *r)
 {
     for (size_t block = 0; block < r->blocks; block++, v->turn++) {
-        v->s.a = x->a + block * r->height * v->s.steps * STEP_K;
+        v->s.a = v->packed ? x->a + block * r->height * v->s.steps * STEP_K
+                           : g->a + (m + block_start(r, block)) * g->a_stride;
         v->s.backwards = v->turn & 1;
         products[g->act](x->sum, &v->s, g, &v->p);
         const size_t start = block_start(r, block), again = block * r->height - start;
@@ -345,7 +350,11 @@ static void multiply_rows(const struct rfa_gemm_s8_args *g, struct scratch *x, s
     v->s.lower = r.height > TILE_ROWS ? r.height / 2 : 0;
     v->s.upper = r.height - v->s.lower;
     configure(x, v->s.upper, v->s.lower);
-    pack_rows(x, g, m, &r);
+    v->packed = g->n > FEW_COLS;
+    v->s.a_stride = v->packed ? STEP_K : g->a_stride;
+    v->s.a_step = v->packed ? r.height * STEP_K : STEP_K;
+    if (v->packed)
+        pack_rows(x, g, m, &r);
     for (size_t n = 0; n < g->n; n += COLS) {
         take_panels(&v->s, x, g, n);
         take_next(&v->s, g, n, r.blocks);

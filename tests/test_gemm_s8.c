@@ -290,18 +290,21 @@ static void few_rows(const struct row *row)
         }
 }
 
-/* Many rows: every height that the split into tiles can produce. */
+/* Many rows: every height that the split into tiles can produce, for few outputs and for so many that a kernel may copy
+ * the rows. */
 static void many_rows(const struct row *row)
 {
+    const size_t n[] = {35, 550};
     for (size_t m = 34; m < 100; m += 3) {
-        struct shape s = {.m = m, .n = 35, .k = 70, .a_scale_step = 1, .a_zero = RFA_ZERO_ONE_SIDED, .residual = true};
-        s.relu_last = m % 2;
+        struct shape s = {.m = m, .n = n[m % 2], .k = 70, .a_scale_step = 1, .a_zero = RFA_ZERO_ONE_SIDED};
+        s.residual = true;
+        s.relu_last = m % 4 < 2;
         compare(row, &s);
     }
     struct shape s = {.m = 301, .n = 67, .k = 131, .a_scale_step = 1, .bias = true};
     compare(row, &s);
     struct shape wide = {
-        .m = 150, .n = 36, .k = 8200, .a_scale_step = 1, .bias = true}; /* more rows than a cache takes */
+        .m = 100, .n = 516, .k = 8200, .a_scale_step = 1, .bias = true}; /* more rows than a cache takes */
     compare(row, &wide);
 }
 
