@@ -78,6 +78,7 @@ struct source {
     bool backwards;
     const int8_t *next; /* what to fetch into L2, and how many lines in a step */
     size_t next_lines;
+    const float *dst; /* rows of results to fetch, NULL with a residual: reading it gives their stores time */
 };
 
 /* A block whose sums wait in scratch. */
@@ -169,6 +170,18 @@ INLINE void fetch_next(struct source *s)
         _mm_prefetch((const char *)s->next, _MM_HINT_T1);
 }
 
+/* Fetches where the results of the rows from `first` on go, which are stored while the next block is multiplied: a
+ * store that waits for its line holds up those that follow. */
+INLINE void fetch_results(const struct source *s, const struct rfa_gemm_s8_args *g, size_t first, size_t rows)
+{
+    const size_t all = s->upper + s->lower;
+    for (size_t i = first; s->dst && i < first + rows && i < all; i++) {
+        const char *row = (const char *)(s->dst + i * g->dst_stride);
+        _mm_prefetch(row, _MM_HINT_T0);
+        _mm_prefetch(row + RFA_LINE, _MM_HINT_T0);
+    }
+}
+
 /* A stride of 0 gives every row the same start. */
 INLINE void begin_sums(const struct source *s, const bool lower)
 {
@@ -194,10 +207,12 @@ INLINE void product(int32_t *sum, struct source *s, const struct rfa_gemm_s8_arg
                     const bool lower, const enum rfa_act act)
 {
     const size_t share = (p->t.rows + s->steps - 1) / s->steps;
+    const size_t fetched = (s->upper + s->lower + s->steps - 1) / s->steps;
     begin_sums(s, lower);
     for (size_t i = 0; i < s->steps; i++) {
         step(s, s->backwards ? s->steps - 1 - i : i, lower);
         fetch_next(s);
+        fetch_results(s, g, i * fetched, fetched);
         finish_some(g, p, share, act);
     }
     _tile_stored(C0, sum, COLS * sizeof *sum);
@@ -336,6 +351,7 @@ static void multiply_panels(const struct rfa_gemm_s8_args *g, struct scratch *x,
         v->s.a = v->packed ? x->a + block * r->height * v->s.steps * STEP_K
                            : g->a + (m + block_start(r, block)) * g->a_stride;
         v->s.backwards = v->turn & 1;
+        v->s.dst = g->residual ? NULL : g->dst + (m + block_start(r, block)) * g->dst_stride + n;
         products[g->act](x->sum, &v->s, g, &v->p);
         const size_t start = block_start(r, block), again = block * r->height - start;
         const size_t cols = g->n - n < COLS ? g->n - n : COLS;
