@@ -11,9 +11,10 @@
  * and stored, some rows after each step of 64 k.
  *
  * What limits it is the way from L2: a block asks for 64 bytes a clock. Therefore activations are copied into the order
- * of reading, as many rows as fit L2 beside the panels, and pass L1 by (TILELOADDT1); each block walks K in the
- * direction opposite to the one before, so that it begins with the lines that L1 still holds; and the next panels are
- * fetched into L2 meanwhile. Splitting K, so that the panels fit L1, costs more in sums than it saves.
+ * of reading (where they are read often enough), as many rows as fit L2 beside the panels, and pass L1 by
+ * (TILELOADDT1); each block walks K in the direction opposite to the one before, so that it begins with the lines that
+ * L1 still holds; and the next panels are fetched into L2 meanwhile. Splitting K, so that the panels fit L1, costs more
+ * in sums than it saves.
  */
 #if !(defined(__AMX_INT8__) || defined(__AMXINT8__)) || !defined(__AVX512BW__) || !defined(__AVX512DQ__)
 #error "gemm_s8_amx.c needs the flags of rfa_simd(amx) in CMakeLists.txt"
@@ -36,7 +37,8 @@ enum {
     PACKED_BYTES = 1 << 19,
     MOST_PACKED = 1 << 20,
     ENOUGH_ROWS = 160,
-    MOST_AHEAD = 8 /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
+    FEW_COLS = 512, /* outputs up to which rows are read too seldom for packing to pay */
+    MOST_AHEAD = 8  /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
 };
 
 /* Tile registers. gcc pastes the number into the instruction, so these cannot be enumeration constants. */
@@ -66,15 +68,17 @@ struct scratch {
 
 /* What the product loop reads. */
 struct source {
-    const int8_t *a; /* packed rows of this block: those of the upper tile, then those of the lower one, or none */
+    const int8_t *a;         /* rows of this block: those of the upper tile, then those of the lower one, or none */
+    size_t a_stride, a_step; /* bytes from row to row, and from step to step */
     size_t upper, lower;
     const int8_t *w0, *w1;
     const int32_t *start; /* NULL: zeros */
-    const int8_t *tail;  /* zero-filled copies of the last lines */
-    size_t whole, steps; /* without and with the tail */
+    const int8_t *tail;   /* zero-filled copies of the last lines */
+    size_t whole, steps;  /* without and with the tail */
     bool backwards;
     const int8_t *next; /* what to fetch into L2, and how many lines in a step */
     size_t next_lines;
+    const float *dst; /* rows of results to fetch, NULL with a residual: reading it gives their stores time */
 };
 
 /* A block whose sums wait in scratch. */
@@ -121,8 +125,8 @@ INLINE void finish_whole_rows(const struct rfa_gemm_s8_args *g, struct pending *
         vf y0 = VF_ACT(VF_FMA(VF_FROM_I32(sum), VF_MUL(a, w0), b0), act);
         vf y1 = VF_ACT(VF_FMA(VF_FROM_I32(sum + GEMM_LANES), VF_MUL(a, w1), b1), act);
         if (p->residual) {
-            y0 = VF_ADD(y0, VF_LOAD(p->residual));
-            y1 = VF_ADD(y1, VF_LOAD(p->residual + GEMM_LANES));
+            y0 = with_residual(g, y0, VF_LOAD(p->residual));
+            y1 = with_residual(g, y1, VF_LOAD(p->residual + GEMM_LANES));
             p->residual += g->residual_stride;
         }
         VF_STORE(p->dst, y0);
@@ -145,16 +149,16 @@ INLINE void finish_some(const struct rfa_gemm_s8_args *g, struct pending *p, siz
 
 INLINE void step(const struct source *s, size_t i, const bool lower)
 {
-    const int8_t *a = s->a + i * (s->upper + s->lower) * STEP_K;
+    const int8_t *a = s->a + i * s->a_step;
     const int8_t *w0 = i < s->whole ? s->w0 + i * TILE_BYTES : s->tail;
     const int8_t *w1 = i < s->whole ? s->w1 + i * TILE_BYTES : s->tail + TILE_BYTES;
     _tile_loadd(W0, w0, RFA_LINE);
-    _tile_stream_loadd(A0, a, STEP_K);
+    _tile_stream_loadd(A0, a, s->a_stride);
     _tile_loadd(W1, w1, RFA_LINE);
     _tile_dpbssd(C0, A0, W0);
     _tile_dpbssd(C1, A0, W1);
     if (lower) {
-        _tile_stream_loadd(A1, a + s->upper * STEP_K, STEP_K);
+        _tile_stream_loadd(A1, a + s->upper * s->a_stride, s->a_stride);
         _tile_dpbssd(C2, A1, W0);
         _tile_dpbssd(C3, A1, W1);
     }
@@ -164,6 +168,18 @@ INLINE void fetch_next(struct source *s)
 {
     for (size_t i = 0; i < s->next_lines; i++, s->next += RFA_LINE)
         _mm_prefetch((const char *)s->next, _MM_HINT_T1);
+}
+
+/* Fetches where the results of the rows from `first` on go, which are stored while the next block is multiplied: a
+ * store that waits for its line holds up those that follow. */
+INLINE void fetch_results(const struct source *s, const struct rfa_gemm_s8_args *g, size_t first, size_t rows)
+{
+    const size_t all = s->upper + s->lower;
+    for (size_t i = first; s->dst && i < first + rows && i < all; i++) {
+        const char *row = (const char *)(s->dst + i * g->dst_stride);
+        _mm_prefetch(row, _MM_HINT_T0);
+        _mm_prefetch(row + RFA_LINE, _MM_HINT_T0);
+    }
 }
 
 /* A stride of 0 gives every row the same start. */
@@ -191,10 +207,12 @@ INLINE void product(int32_t *sum, struct source *s, const struct rfa_gemm_s8_arg
                     const bool lower, const enum rfa_act act)
 {
     const size_t share = (p->t.rows + s->steps - 1) / s->steps;
+    const size_t fetched = (s->upper + s->lower + s->steps - 1) / s->steps;
     begin_sums(s, lower);
     for (size_t i = 0; i < s->steps; i++) {
         step(s, s->backwards ? s->steps - 1 - i : i, lower);
         fetch_next(s);
+        fetch_results(s, g, i * fetched, fetched);
         finish_some(g, p, share, act);
     }
     _tile_stored(C0, sum, COLS * sizeof *sum);
@@ -310,6 +328,7 @@ struct walk {
     struct source s;
     struct pending p;
     size_t turn;
+    bool packed;
 };
 
 static struct pending to_finish(const struct rfa_gemm_s8_args *g, struct tile t)
@@ -329,8 +348,10 @@ static void multiply_panels(const struct rfa_gemm_s8_args *g, struct scratch *x,
                             const struct split *r)
 {
     for (size_t block = 0; block < r->blocks; block++, v->turn++) {
-        v->s.a = x->a + block * r->height * v->s.steps * STEP_K;
+        v->s.a = v->packed ? x->a + block * r->height * v->s.steps * STEP_K
+                           : g->a + (m + block_start(r, block)) * g->a_stride;
         v->s.backwards = v->turn & 1;
+        v->s.dst = g->residual ? NULL : g->dst + (m + block_start(r, block)) * g->dst_stride + n;
         products[g->act](x->sum, &v->s, g, &v->p);
         const size_t start = block_start(r, block), again = block * r->height - start;
         const size_t cols = g->n - n < COLS ? g->n - n : COLS;
@@ -345,7 +366,11 @@ static void multiply_rows(const struct rfa_gemm_s8_args *g, struct scratch *x, s
     v->s.lower = r.height > TILE_ROWS ? r.height / 2 : 0;
     v->s.upper = r.height - v->s.lower;
     configure(x, v->s.upper, v->s.lower);
-    pack_rows(x, g, m, &r);
+    v->packed = g->n > FEW_COLS;
+    v->s.a_stride = v->packed ? STEP_K : g->a_stride;
+    v->s.a_step = v->packed ? r.height * STEP_K : STEP_K;
+    if (v->packed)
+        pack_rows(x, g, m, &r);
     for (size_t n = 0; n < g->n; n += COLS) {
         take_panels(&v->s, x, g, n);
         take_next(&v->s, g, n, r.blocks);

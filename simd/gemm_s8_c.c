@@ -22,7 +22,8 @@ static void run(const struct rfa_gemm_s8_args *g)
             float acc = (float)dot(-g->a_zero * g->w_sum[n], g->a + m * g->a_stride, g->w, n, g->k);
             float y = rfa_act_value(fmaf(acc, scale, g->bias ? g->bias[n] : 0.0f), g->act);
             if (g->residual)
-                y += g->residual[m * g->residual_stride + n];
+                y = rfa_act_value(y + g->residual[m * g->residual_stride + n],
+                                  g->relu_last ? RFA_ACT_RELU : RFA_ACT_NONE);
             g->dst[m * g->dst_stride + n] = y;
         }
     }

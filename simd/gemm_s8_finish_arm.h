@@ -19,6 +19,13 @@ INLINE float32x4_t activated(const struct rfa_gemm_s8_args *g, const int32_t *su
     return rfa_vact_neon(vfmaq_f32(bias, vcvtq_f32_s32(vld1q_s32(sum)), scale), act);
 }
 
+/* y with the residual, of that ReLU where it is asked for. */
+INLINE float32x4_t with_residual(const struct rfa_gemm_s8_args *g, float32x4_t y, float32x4_t residual)
+{
+    y = vaddq_f32(y, residual);
+    return g->relu_last ? rfa_vact_neon(y, RFA_ACT_RELU) : y;
+}
+
 INLINE void finish_row(const struct rfa_gemm_s8_args *g, const struct tile *t, size_t i, enum rfa_act act)
 {
     const int32_t *sum = t->sum + i * t->stride;
@@ -28,13 +35,17 @@ INLINE void finish_row(const struct rfa_gemm_s8_args *g, const struct tile *t, s
     size_t j = 0;
     for (; j + LANES <= t->cols; j += LANES) {
         float32x4_t y = activated(g, sum + j, a_scale, t->n + j, act);
-        vst1q_f32(dst + j, residual ? vaddq_f32(y, vld1q_f32(residual + j)) : y);
+        vst1q_f32(dst + j, residual ? with_residual(g, y, vld1q_f32(residual + j)) : y);
     }
     if (j < t->cols) {
-        float y[LANES];
-        vst1q_f32(y, activated(g, sum + j, a_scale, t->n + j, act));
-        for (size_t k = 0; j + k < t->cols; k++)
-            dst[j + k] = residual ? y[k] + residual[j + k] : y[k];
+        float rest[LANES] = {0};
+        float32x4_t y = activated(g, sum + j, a_scale, t->n + j, act);
+        if (residual) {
+            memcpy(rest, residual + j, (t->cols - j) * sizeof *rest);
+            y = with_residual(g, y, vld1q_f32(rest));
+        }
+        vst1q_f32(rest, y);
+        memcpy(dst + j, rest, (t->cols - j) * sizeof *rest);
     }
 }
 

@@ -51,6 +51,13 @@ INLINE vf scaled(const struct rfa_gemm_s8_args *g, const int32_t *sum, vf a_scal
     return VF_FMA(VF_FROM_I32(sum), VF_MUL(a_scale, VF_LOAD(g->w_scale + n)), bias);
 }
 
+/* y with the residual, of that ReLU where it is asked for. */
+INLINE vf with_residual(const struct rfa_gemm_s8_args *g, vf y, vf residual)
+{
+    y = VF_ADD(y, residual);
+    return g->relu_last ? VF_ACT(y, RFA_ACT_RELU) : y;
+}
+
 INLINE void finish_row(const struct rfa_gemm_s8_args *g, const struct tile *t, size_t i, enum rfa_act act)
 {
     const int32_t *sum = t->sum + i * t->stride;
@@ -60,12 +67,12 @@ INLINE void finish_row(const struct rfa_gemm_s8_args *g, const struct tile *t, s
     size_t j = 0;
     for (; j + GEMM_LANES <= t->cols; j += GEMM_LANES) {
         vf y = VF_ACT(scaled(g, sum + j, a_scale, t->n + j), act);
-        VF_STORE(dst + j, residual ? VF_ADD(y, VF_LOAD(residual + j)) : y);
+        VF_STORE(dst + j, residual ? with_residual(g, y, VF_LOAD(residual + j)) : y);
     }
     if (j < t->cols) {
         vmask mask = VF_MASK(t->cols - j);
         vf y = VF_ACT(scaled(g, sum + j, a_scale, t->n + j), act);
-        VF_STOREM(dst + j, mask, residual ? VF_ADD(y, VF_LOADM(residual + j, mask)) : y);
+        VF_STOREM(dst + j, mask, residual ? with_residual(g, y, VF_LOADM(residual + j, mask)) : y);
     }
 }
 

@@ -34,7 +34,7 @@ enum rfa_act {
 /* Matrix product, int8 in, float out.
  *
  * Computes  y = fma(float(sum_k (a[m][k] - a_zero) * w[n][k]), a_scale[m] * w_scale[n], bias[n])  (bias NULL: +0)
- *           dst[m][n] = act(y) + residual[m][n]                                              (residual NULL: not added)
+ *           dst[m][n] = act(y) + residual[m][n], of that ReLU if relu_last                   (residual NULL: neither)
  * Shapes    a        [m][a_stride]         s8   k values, then any up to the next multiple of 64; stored XOR a_xor of
  * the record (0: signed; 0x80: unsigned, offset by 128, also in the padding) a_scale  [m] f32, or one value for all
  * rows when a_scale_step is 0 w        [ceil(n/16)][ceil(k/4)][16][4]  s8   zero-padded panels (quant/quant.h) w_scale
@@ -60,6 +60,7 @@ struct rfa_gemm_s8_args {
     size_t residual_stride;
     size_t m, n, k;
     enum rfa_act act;
+    bool relu_last; /* after the residual */
     void *scratch;
 };
 

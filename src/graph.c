@@ -597,6 +597,24 @@ static void find_last_uses(struct rfa_graph *g)
             g->tensor[g->trace[i].tensor].last_use = g->trace[i].step;
 }
 
+/* A convolution's sum with a residual that nobody reads later is made in place. */
+static bool replaces_residual(const struct rfa_graph *g, int id)
+{
+    int producer = g->tensor[id].producer;
+    if (producer == RFA_NONE || g->step[producer].op != RFA_OP_CONV || g->step[producer].in[1] == RFA_NONE)
+        return false;
+    const struct rfa_step *s = &g->step[producer];
+    const struct rfa_tensor *residual = &g->tensor[s->in[1]];
+    return residual->last_use == producer && residual->producer != RFA_NONE && !residual->kept && !g->tensor[id].kept &&
+           s->in[0] != s->in[1];
+}
+
+static void find_homes(struct rfa_graph *g)
+{
+    for (int i = 0; i < g->tensor_count; i++)
+        g->tensor[i].home = replaces_residual(g, i) ? g->tensor[g->step[g->tensor[i].producer].in[1]].home : i;
+}
+
 void rfa_build_finish(struct rfa_build *b)
 {
     if (b->status != RFA_OK)
@@ -607,4 +625,5 @@ void rfa_build_finish(struct rfa_build *b)
     for (int i = 0; i < b->graph->tensor_count; i++)
         if (b->graph->tensor[i].last_use == RFA_NONE)
             b->graph->tensor[i].last_use = b->graph->tensor[i].producer == RFA_NONE ? 0 : b->graph->tensor[i].producer;
+    find_homes(b->graph);
 }

@@ -45,6 +45,7 @@ struct rfa_tensor {
     int zero;      /* Q8, Q8_MAP: what stands for 0 */
     int producer;  /* step that writes it, or RFA_NONE for inputs */
     int last_use;  /* last step that reads it */
+    int home;      /* the tensor in whose memory it lies: itself, or the residual that it replaces */
 };
 
 enum { RFA_NONE = -1, RFA_STEP_INPUTS = 4, RFA_STEP_OUTPUTS = 2, RFA_NAME_BYTES = 40, RFA_TRACE_DIMS = 3 };

@@ -31,6 +31,20 @@ void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, 
 size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step);
 double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step);
+/* Of n more values of a map into this thread's magnitude; the largest of all threads'. */
+static inline void rfa_note_magnitude(const struct rfa_kernels *k, uint32_t *magnitude, const float *x, size_t n)
+{
+    uint32_t a = k->absmax_f32(x, n);
+    if (a > *magnitude)
+        *magnitude = a;
+}
+static inline uint32_t rfa_largest_magnitude(const struct rfa_session *s, const uint32_t *magnitude)
+{
+    uint32_t largest = 0;
+    for (int i = 0; i < s->team.threads; i++)
+        largest = magnitude[i] > largest ? magnitude[i] : largest;
+    return largest;
+}
 void rfa_max_pool_run(const struct rfa_session *s, const struct rfa_step *step);
 
 /* ops_attention.c, ops_attention_s8.c */

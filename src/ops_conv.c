@@ -17,6 +17,7 @@ struct conv {
     size_t in_stride, row_stride; /* bytes from pixel to pixel of the input map, and between gathered rows */
     unsigned char pad;            /* byte that stands for zero */
     bool direct;                  /* 1x1 with stride 1: the map's rows are the operand */
+    uint32_t *magnitude;          /* of the result, one a thread; NULL: nobody asks */
 };
 
 /* Pieces of 16 to 32 bytes (the first convolution's) as two of a size that the compiler knows. */
@@ -112,6 +113,7 @@ static void conv_task(void *context, size_t task, int thread)
                                         .n = w->n,
                                         .k = w->k,
                                         .act = act,
+                                        .relu_last = step->p.conv.relu && residual,
                                         .scratch = rest};
         k->gemm_s8->run(&args);
     } else {
@@ -128,9 +130,11 @@ static void conv_task(void *context, size_t task, int thread)
                                          .k = w->k,
                                          .act = act};
         rfa_float_product(k, w, args, rest);
+        if (step->p.conv.relu && residual)
+            k->act_f32(dst, count * w->n, RFA_ACT_RELU);
     }
-    if (step->p.conv.relu && residual)
-        k->act_f32(dst, count * w->n, RFA_ACT_RELU);
+    if (c->magnitude) /* while the block is in cache */
+        rfa_note_magnitude(k, &c->magnitude[thread], dst, count * w->n);
 }
 
 /* As many tasks for each thread, of the same size. */
@@ -165,10 +169,20 @@ size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step
     return rows + rfa_float_product_scratch(&step->w);
 }
 
+/* The tasks of a step that makes a map, and the map's largest magnitude where the next step wants it. */
+static void run_tasks(struct conv *c, size_t tasks, rfa_task_fn *fn)
+{
+    uint32_t magnitude[RFA_MAX_THREADS] = {0}, *wanted = rfa_map_magnitude(c->s, c->step->out[0]);
+    c->magnitude = wanted ? magnitude : NULL;
+    rfa_parallel_for(&c->s->team, tasks, fn, c);
+    if (wanted)
+        *wanted = rfa_largest_magnitude(c->s, magnitude);
+}
+
 void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct conv c = describe(s, step);
-    rfa_parallel_for(&s->team, (c.pixels + c.block - 1) / c.block, conv_task, &c);
+    run_tasks(&c, (c.pixels + c.block - 1) / c.block, conv_task);
 }
 
 double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step)
@@ -186,12 +200,13 @@ static void max_pool_task(void *context, size_t task, int thread)
     const float *middle = map + 2 * task * row;
     const float *above = task > 0 ? middle - row : NULL, *below = 2 * task + 1 < height ? middle + row : NULL;
     float *dst = (float *)rfa_data(c->s, step->out[0]) + task * step->p.conv.out_width * step->p.conv.channels;
-    (void)thread;
     c->s->kernels.max_pool_f32(dst, above, middle, below, step->p.conv.width, step->p.conv.channels);
+    if (c->magnitude)
+        rfa_note_magnitude(&c->s->kernels, &c->magnitude[thread], dst, step->p.conv.out_width * step->p.conv.channels);
 }
 
 void rfa_max_pool_run(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct conv c = {.s = s, .step = step};
-    rfa_parallel_for(&s->team, step->p.conv.out_height, max_pool_task, &c);
+    run_tasks(&c, step->p.conv.out_height, max_pool_task);
 }

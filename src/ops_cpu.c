@@ -182,15 +182,17 @@ static void quantize_task(void *context, size_t task, int thread)
         quantize_into(t, t->step->out[0], x + i * t->cols, i);
 }
 
-/* Feature maps have one scale: first the largest magnitude of all (a maximum of integers: the same in any order), then
- * the values. A map without padding between its pixels is cut into pieces of whole lines; the others go pixel by pixel.
+/* Feature maps have one scale: first the largest magnitude of all (a maximum of integers: the same in any order), where
+ * the step before has not left it, then the values. A map without padding between its pixels is cut into pieces of
+ * whole lines; the others go pixel by pixel.
  */
 struct map_task {
     const struct rfa_session *s;
     const struct rfa_step *step;
     size_t pieces, piece, values; /* number of pieces, values of one, values in all */
-    size_t stride;                /* bytes between quantised pieces */
-    uint32_t *magnitude;          /* one a thread */
+    size_t tasks;
+    size_t stride;       /* bytes between quantised pieces */
+    uint32_t *magnitude; /* one a thread */
     float multiplier;
     int zero;
 };
@@ -201,9 +203,12 @@ static struct map_task describe_map(const struct rfa_session *s, const struct rf
 {
     size_t channels = rfa_cols(s, step->in[0]), values = rfa_rows(s, step->in[0]) * channels;
     size_t stride = rfa_map_row_bytes(channels), piece = stride == channels ? MAP_PIECE : channels;
-    return (struct map_task){s,     step,   (values + piece - 1) / piece,
-                             piece, values, stride == channels ? MAP_PIECE : stride,
-                             NULL,  0.0f,   rfa_tensor(s, step->out[0])->zero};
+    struct map_task m = {.s = s, .step = step, .piece = piece, .values = values};
+    m.pieces = (values + piece - 1) / piece;
+    m.tasks = (m.pieces + ROWS_A_TASK - 1) / ROWS_A_TASK;
+    m.stride = stride == channels ? MAP_PIECE : stride;
+    m.zero = rfa_tensor(s, step->out[0])->zero;
+    return m;
 }
 
 static size_t map_begin(const struct map_task *m, size_t task)
@@ -216,9 +221,16 @@ static void magnitude_task(void *context, size_t task, int thread)
 {
     const struct map_task *m = context;
     size_t begin = map_begin(m, task), end = map_begin(m, task + 1);
-    uint32_t a = m->s->kernels.absmax_f32((const float *)rfa_data(m->s, m->step->in[0]) + begin, end - begin);
-    if (a > m->magnitude[thread])
-        m->magnitude[thread] = a;
+    const float *x = rfa_data(m->s, m->step->in[0]);
+    rfa_note_magnitude(&m->s->kernels, &m->magnitude[thread], x + begin, end - begin);
+}
+
+static uint32_t find_magnitude(struct map_task *m)
+{
+    uint32_t magnitude[RFA_MAX_THREADS] = {0};
+    m->magnitude = magnitude;
+    rfa_parallel_for(&m->s->team, m->tasks, magnitude_task, m);
+    return rfa_largest_magnitude(m->s, magnitude);
 }
 
 static void scaled_task(void *context, size_t task, int thread)
@@ -228,6 +240,7 @@ static void scaled_task(void *context, size_t task, int thread)
     int8_t *q = rfa_data(m->s, m->step->out[0]);
     const float *x = rfa_data(m->s, m->step->in[0]);
     (void)thread;
+    task = m->tasks - 1 - task; /* the map's end is what caches still hold, and its beginning is needed next */
     for (size_t i = task * ROWS_A_TASK; i < m->pieces && i < (task + 1) * ROWS_A_TASK; i++) {
         size_t left = m->values - i * m->piece;
         k->quantize_scaled(q + i * m->stride, x + i * m->piece, left < m->piece ? left : m->piece, m->multiplier,
@@ -237,15 +250,11 @@ static void scaled_task(void *context, size_t task, int thread)
 
 static void quantize_map(const struct rfa_session *s, const struct rfa_step *step)
 {
-    uint32_t magnitude[256] = {0}, largest = 0;
     struct map_task m = describe_map(s, step);
-    size_t tasks = (m.pieces + ROWS_A_TASK - 1) / ROWS_A_TASK;
-    m.magnitude = magnitude;
-    rfa_parallel_for(&s->team, tasks, magnitude_task, &m);
-    for (int i = 0; i < s->team.threads; i++)
-        largest = magnitude[i] > largest ? magnitude[i] : largest;
+    const uint32_t *known = rfa_map_magnitude(s, step->in[0]);
+    uint32_t largest = known ? *known : find_magnitude(&m);
     rfa_scales(s, step->out[0])[0] = rfa_quant_steps(largest, (float)(RFA_QMAX - m.zero), &m.multiplier);
-    rfa_parallel_for(&s->team, tasks, scaled_task, &m);
+    rfa_parallel_for(&s->team, m.tasks, scaled_task, &m);
 }
 
 static void run_quantize(const struct rfa_session *s, const struct rfa_step *step)

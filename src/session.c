@@ -13,7 +13,7 @@
 #include "ops.h"
 #include "quant.h"
 
-enum { ALIGN = 64, MAX_THREADS = 256 };
+enum { ALIGN = 64 };
 
 /* ------------------------------------------------------------------ options */
 
@@ -33,8 +33,8 @@ static enum rfa_status check_options(const struct rfa_model *model, const struct
         return rfa_fail(
             o && o->sizeof_options == sizeof *o ? &o->log : NULL, RFA_ERR_ARG,
             "the model is NULL or the options do not come from rfa_options_default of this version; fix the call");
-    if (o->threads < 1 || o->threads > MAX_THREADS)
-        return rfa_fail(&o->log, RFA_ERR_ARG, "options.threads is %d; use 1 to %d", o->threads, MAX_THREADS);
+    if (o->threads < 1 || o->threads > RFA_MAX_THREADS)
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.threads is %d; use 1 to %d", o->threads, RFA_MAX_THREADS);
     if (o->frame_group < 1 || o->frame_group > model->config.frames)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is %u; use 1 to %u, the model's frames",
                         o->frame_group, model->config.frames);
@@ -73,11 +73,23 @@ static size_t row_bytes(const struct rfa_tensor *t)
     return t->shape.cols * sizeof(float);
 }
 
+/* A map that is quantised with one scale and comes from an op that finds its largest magnitude on the way. */
+static bool has_magnitude(const struct rfa_graph *g, int id)
+{
+    const struct rfa_tensor *t = &g->tensor[id];
+    if (t->quantized == RFA_NONE || g->tensor[t->quantized].type != RFA_TENSOR_Q8_MAP || t->producer == RFA_NONE)
+        return false;
+    enum rfa_op op = g->step[t->producer].op;
+    return op == RFA_OP_CONV || op == RFA_OP_MAX_POOL;
+}
+
 static size_t tensor_bytes(const struct rfa_session *s, int id)
 {
     const struct rfa_tensor *t = rfa_tensor(s, id);
     size_t rows = rfa_max_rows(s, id);
-    size_t scales = t->type == RFA_TENSOR_Q8 ? rows : t->type == RFA_TENSOR_Q8_MAP ? 1 : 0;
+    size_t scales = t->type == RFA_TENSOR_Q8                                              ? rows
+                    : t->type == RFA_TENSOR_Q8_MAP || has_magnitude(&s->model->graph, id) ? 1
+                                                                                          : 0;
     return rfa_round_up(rows * row_bytes(t), ALIGN) + rfa_round_up(scales * sizeof(float), ALIGN);
 }
 
@@ -85,6 +97,11 @@ float *rfa_scales(const struct rfa_session *s, int id)
 {
     size_t rows = rfa_max_rows(s, id) * row_bytes(rfa_tensor(s, id));
     return (float *)(void *)((unsigned char *)rfa_data(s, id) + rfa_round_up(rows, ALIGN));
+}
+
+uint32_t *rfa_map_magnitude(const struct rfa_session *s, int id)
+{
+    return has_magnitude(&s->model->graph, id) ? (uint32_t *)(void *)rfa_scales(s, id) : NULL;
 }
 
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread)
@@ -120,6 +137,17 @@ static void tensor_block(const struct rfa_session *s, int id, struct rfa_block *
                             .last = kept ? g->step_count - 1 : t->last_use};
 }
 
+/* Tensors in one place are alive as one block, that of the first. */
+static void share_block(const struct rfa_session *s, int id)
+{
+    struct rfa_block *own = &s->block[id], *home = &s->block[rfa_tensor(s, id)->home];
+    if (own == home)
+        return;
+    home->bytes = own->bytes > home->bytes ? own->bytes : home->bytes;
+    home->last = own->last;
+    own->bytes = 0;
+}
+
 /* Image preparation runs before the first step of its stage, in that step's scratch; its result is alive by then. */
 static size_t input_scratch(const struct rfa_session *s, int step)
 {
@@ -146,11 +174,15 @@ static void place(struct rfa_session *s)
     const struct rfa_graph *g = &s->model->graph;
     for (int i = 0; i < g->tensor_count; i++)
         tensor_block(s, i, &s->block[i]);
+    for (int i = 0; i < g->tensor_count; i++)
+        share_block(s, i);
     for (int i = 0; i < g->step_count; i++)
         scratch_block(s, i, &s->block[g->tensor_count + i]);
     for (int i = 0; i < s->block_count; i++)
         s->block[i].bytes += s->block[i].bytes ? RFA_RED_ZONE : 0;
     s->arena_bytes = rfa_plan_place(s->block, s->order, s->block_count);
+    for (int i = 0; i < g->tensor_count; i++)
+        s->block[i].offset = s->block[rfa_tensor(s, i)->home].offset;
 }
 
 /* Everything but the arena. */

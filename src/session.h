@@ -22,6 +22,8 @@ struct rfa_model {
 
 struct rfa_backend;
 
+enum { RFA_MAX_THREADS = 256 };
+
 struct rfa_session {
     const struct rfa_model *model;
     struct rfa_options options;
@@ -44,7 +46,7 @@ struct rfa_session {
     char *sentence;  /* [prompt + max_caption] */
     unsigned char *arena;
     size_t arena_bytes, total_bytes;
-    void *owned; /* memory of rfa_session_create */
+    void *owned;                       /* memory of rfa_session_create */
     const struct rfa_backend *backend; /* NULL: the CPU */
     void *device;                      /* the backend's state */
     /* Called after every step, while what it read and wrote is alive; NULL: nobody listens. Set after init, for
@@ -90,6 +92,10 @@ static inline enum rfa_status rfa_check_session(const struct rfa_session *s)
 
 /* The scales behind the rows of a Q8 or Q8_MAP tensor. */
 float *rfa_scales(const struct rfa_session *s, int id);
+
+/* Where the step that makes the map `id` leaves its largest rfa_magnitude, for the step that quantises it; NULL for
+ * tensors whose op does not. */
+uint32_t *rfa_map_magnitude(const struct rfa_session *s, int id);
 
 /* Scratch of the step for this thread, 64-byte aligned. */
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread);

@@ -27,7 +27,7 @@ static void allow(struct watch *w, int tensor)
 {
     if (tensor == RFA_NONE)
         return;
-    const struct rfa_block *b = &w->session->block[tensor];
+    const struct rfa_block *b = &w->session->block[rfa_tensor(w->session, tensor)->home];
     memcpy(w->before + b->offset, w->arena + b->offset, b->bytes);
 }
 

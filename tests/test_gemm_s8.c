@@ -42,7 +42,7 @@ struct shape {
     enum rfa_act act;
     size_t a_scale_step;
     int32_t a_zero;
-    bool bias, residual, in_place, at_start;
+    bool bias, residual, relu_last, in_place, at_start;
 };
 
 static uint64_t seed = 20240917;
@@ -157,6 +157,7 @@ static void open_buffers(struct buffers *b, const struct shape *s)
     b->args.n = s->n;
     b->args.k = s->k;
     b->args.act = s->act;
+    b->args.relu_last = s->relu_last;
 }
 
 static void close_buffers(struct buffers *b)
@@ -188,9 +189,10 @@ static void expect(const struct shape *s, const struct row *row, const float *go
         for (size_t n = 0; n < stride && m * stride + n < matrix_bytes(s->m, s->n, stride) / sizeof *got; n++) {
             size_t i = m * stride + n;
             if (!same(got[i], want[i]))
-                fail_msg("%s m %zu n %zu k %zu fill %d act %d bias %d residual %d: [%zu][%zu] is %a, plain C gives %a",
-                         row->name, s->m, s->n, s->k, s->fill, s->act, s->bias, s->residual, m, n, (double)got[i],
-                         (double)want[i]);
+                fail_msg("%s m %zu n %zu k %zu fill %d act %d bias %d residual %d relu %d: [%zu][%zu] is %a, plain C "
+                         "gives %a",
+                         row->name, s->m, s->n, s->k, s->fill, s->act, s->bias, s->residual, s->relu_last, m, n,
+                         (double)got[i], (double)want[i]);
         }
     }
 }
@@ -232,6 +234,7 @@ static void try_shape(const struct row *row, size_t m, size_t n, size_t k)
     s.a_zero = turn / 4 % 3 == 0 ? 0 : turn / 4 % 3 == 1 ? -111 : (int32_t)(random32() % 255) - 127;
     s.bias = turn % 3 != 0;
     s.residual = turn % 5 < 3;
+    s.relu_last = turn / 5 % 2;
     s.in_place = turn % 5 == 1;
     s.at_start = turn % 2;
     compare(row, &s);
@@ -287,17 +290,21 @@ static void few_rows(const struct row *row)
         }
 }
 
-/* Many rows: every height that the split into tiles can produce. */
+/* Many rows: every height that the split into tiles can produce, for few outputs and for so many that a kernel may copy
+ * the rows. */
 static void many_rows(const struct row *row)
 {
+    const size_t n[] = {35, 550};
     for (size_t m = 34; m < 100; m += 3) {
-        struct shape s = {.m = m, .n = 35, .k = 70, .a_scale_step = 1, .a_zero = RFA_ZERO_ONE_SIDED, .residual = true};
+        struct shape s = {.m = m, .n = n[m % 2], .k = 70, .a_scale_step = 1, .a_zero = RFA_ZERO_ONE_SIDED};
+        s.residual = true;
+        s.relu_last = m % 4 < 2;
         compare(row, &s);
     }
     struct shape s = {.m = 301, .n = 67, .k = 131, .a_scale_step = 1, .bias = true};
     compare(row, &s);
     struct shape wide = {
-        .m = 150, .n = 36, .k = 8200, .a_scale_step = 1, .bias = true}; /* more rows than a cache takes */
+        .m = 100, .n = 516, .k = 8200, .a_scale_step = 1, .bias = true}; /* more rows than a cache takes */
     compare(row, &wide);
 }
 
