@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE /* madvise */
+#define _DEFAULT_SOURCE /* madvise, posix_memalign */
 #include "alloc.h"
 
 #include <stdint.h>
@@ -12,16 +12,17 @@
 enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-/* Rows of a product lie in a page each, more of them than a processor remembers the addresses of. So large memory is
- * asked for in large pages, those that fit into it whole: it takes no more than with small ones. Where the system has
- * none, nothing changes. */
+/* Rows of a product lie in a page each, in more pages than a TLB has entries. So large memory is asked for in large
+ * pages, those that fit into it whole: it takes no more than with small ones. Where the system has none, nothing
+ * changes. posix_memalign, since aligned_alloc may demand a multiple of the alignment (AddressSanitizer's does). */
 static void *take(size_t bytes)
 {
+    void *memory;
     if (bytes < 2 * (size_t)LARGE_PAGE)
         return aligned_alloc(ALIGNMENT, bytes);
-    void *memory = aligned_alloc(LARGE_PAGE, bytes);
-    if (memory)
-        madvise(memory, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+    if (posix_memalign(&memory, LARGE_PAGE, bytes) != 0)
+        return NULL;
+    madvise(memory, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
     return memory;
 }
 #else
