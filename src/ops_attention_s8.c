@@ -249,7 +249,7 @@ static size_t heads_together(const struct rfa_attention *a)
 
 enum { MOST_TOGETHER = RFA_PANEL_N };
 
-enum part { QUERIES, KEYS, VALUES, PARTS };
+enum part { QUERIES, KEYS, VALUES };
 
 /* A few heads of a sequence. */
 struct group {

@@ -224,9 +224,11 @@ static void run_int8(struct product *p)
     row_blocks = divide_up(p->rows, p->row_block);
     size_t threads = (size_t)p->s->options.threads;
     size_t tasks = threads * (p->rows <= FEW_ROWS ? LONG_TASKS_A_THREAD : TASKS_A_THREAD);
-    /* As many tasks for every thread: a last one alone would keep the others waiting. */
-    size_t wanted = rfa_round_up(divide_up(tasks, row_blocks), threads / common_divisor(row_blocks, threads));
-    wanted = threads == 1 ? 1 : wanted;
+    /* As many tasks for every thread, as far as whole lines of outputs allow: a last one alone would keep the others
+     * waiting. */
+    size_t wanted = 1;
+    if (threads > 1)
+        wanted = rfa_round_up(divide_up(tasks, row_blocks), threads / common_divisor(row_blocks, threads));
     p->output_block = rfa_round_up(divide_up(p->outputs, wanted), RFA_LINE);
     p->output_blocks = divide_up(p->outputs, p->output_block);
     rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, int8_task, p);

@@ -426,12 +426,7 @@ static size_t scratch_self_attention(const struct rfa_session *s, const struct r
     return projected_bytes(s, step) + int8_attention_scratch(s, step, step->in[0], step->in[0]);
 }
 
-static const char *refuses_self_attention(const struct rfa_session *s, const struct rfa_step *step)
-{
-    (void)s;
-    return step->p.attention.dim > 256 ? "heads of more than 256 columns" : NULL;
-}
-
+/* Self-attention is int8 always. */
 static const char *refuses_attention(const struct rfa_session *s, const struct rfa_step *step)
 {
     if (step->p.attention.dim > 256)
@@ -584,7 +579,7 @@ const struct rfa_cuda_op rfa_cuda_ops[RFA_OP_COUNT] = {
     [RFA_OP_NORM] = {run_norm, NULL, NULL},
     [RFA_OP_LINEAR] = {run_linear, scratch_linear, NULL},
     [RFA_OP_ATTENTION] = {run_attention, scratch_attention, refuses_attention},
-    [RFA_OP_SELF_ATTENTION] = {run_self_attention, scratch_self_attention, refuses_self_attention},
+    [RFA_OP_SELF_ATTENTION] = {run_self_attention, scratch_self_attention, refuses_attention},
     [RFA_OP_ADD] = {run_add, NULL, NULL},
     [RFA_OP_CHANNELS_LAST] = {run_channels_last, NULL, NULL},
     [RFA_OP_CONV] = {run_conv, scratch_conv, NULL},
