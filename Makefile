@@ -46,7 +46,7 @@ package-test:
 reduced-test: setup
 	sh toolchains/reduced.sh
 
-# The kernel tests and int8 models on emulated CPUs: Arm, RISC-V, x86-64 without AVX and without AVX-512. About 15 minutes on two processors.
+# The kernel tests and int8 models on emulated CPUs: Arm, RISC-V, x86-64 without AVX and without AVX-512. About 20 minutes on two processors.
 cross-test: all
 	BUILD=$(BUILD) sh toolchains/emulate.sh
 
