@@ -21,6 +21,11 @@ void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step);
 size_t rfa_row_block_bytes(const struct rfa_options *options);
 double rfa_linear_macs(const struct rfa_session *s, const struct rfa_step *step);
 
+/* Of a product of the step's first input, Q8, with its int8 weight: both operands, from this row and this output (a
+ * multiple of 16) on. The rest is the caller's. */
+struct rfa_gemm_s8_args rfa_int8_operands(const struct rfa_session *s, const struct rfa_step *step, size_t row,
+                                          size_t output);
+
 /* A float product with any float weight type: rows of dst = act(a w^T + bias) + residual; F16 weights pass through
  * `scratch` of rfa_float_product_scratch bytes. */
 size_t rfa_float_product_scratch(const struct rfa_weight *w);

@@ -184,9 +184,19 @@ static void pack_values(const struct rfa_attention *a, const struct head *h, str
     a->s->kernels.pack_cols_s8(h->v, h->v_scale, h->v_sum, v.data, v.stride, a->dim, a->keys);
 }
 
-static struct rfa_operand rows_from(struct rfa_operand x, size_t row)
+/* All query rows of a head whose keys are packed. ahead: what is fetched meanwhile, of which the values are packed when
+ * the softmax of the first rows has fetched them; NULL: nothing, and the values are packed. */
+static void attend(const struct rfa_attention *a, const struct head *h, const struct block *b, struct rfa_operand q,
+                   const struct operands *ahead, float *dst)
 {
-    return (struct rfa_operand){x.data + row * x.stride, x.stride};
+    for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
+        size_t rows = smaller(a->rows - i, INT8_ROWS);
+        score_block(a, h, b, (struct rfa_operand){q.data + i * q.stride, q.stride}, rows);
+        softmax_block(a, b, ahead, rows);
+        if (i == 0 && ahead)
+            pack_values(a, h, ahead->v);
+        value_block(a, h, b, dst + i * rfa_cols(a->s, a->step->out[0]), rows);
+    }
 }
 
 /* ------------------------------------------------------------------ queries, keys and values from tensors */
@@ -200,26 +210,17 @@ static struct operands operands(const struct rfa_attention *a, size_t task)
                              rfa_attention_operand(a, step->in[1], sequence, a->keys, step->p.attention.v_first, head)};
 }
 
-/* Values are packed late, when the softmax of the first rows has fetched them. */
 static void head_task(void *context, size_t task, int thread)
 {
     const struct rfa_attention *a = context;
     size_t next = task + (size_t)a->s->options.threads; /* the one that this thread is likely to get */
-    float *dst = rfa_attention_result(a, task / a->heads, task % a->heads);
     struct operands o = operands(a, task), ahead = operands(a, next < a->sequences * a->heads ? next : task);
     ahead.v = o.v;
     struct head h;
     struct block b;
     lay_out_block(a, &b, lay_out_head(a, &h, rfa_scratch(a->s, a->step, thread)));
     pack_keys(a, &h, o.k);
-    for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
-        size_t rows = smaller(a->rows - i, INT8_ROWS);
-        score_block(a, &h, &b, rows_from(o.q, i), rows);
-        softmax_block(a, &b, &ahead, rows);
-        if (i == 0)
-            pack_values(a, &h, o.v);
-        value_block(a, &h, &b, dst + i * rfa_cols(a->s, a->step->out[0]), rows);
-    }
+    attend(a, &h, &b, o.q, &ahead, rfa_attention_result(a, task / a->heads, task % a->heads));
 }
 
 size_t rfa_attention_s8_scratch(const struct rfa_attention *a)
@@ -273,36 +274,20 @@ static unsigned char *lay_out_group(const struct rfa_attention *a, struct group 
  * values. */
 static void project(const struct rfa_attention *a, const struct group *g, size_t sequence, size_t index, enum part part)
 {
-    const struct rfa_weight *w = &a->step->w;
-    int in = a->step->in[0];
     size_t cols = heads_together(a) * a->dim, n = (size_t)part * a->heads * a->dim + index * cols;
-    struct rfa_gemm_s8_args args = {.dst = g->rows,
-                                    .dst_stride = cols,
-                                    .a = (const int8_t *)rfa_data(a->s, in) + sequence * a->rows * rfa_row_bytes(w->k),
-                                    .a_stride = rfa_row_bytes(w->k),
-                                    .a_scale = rfa_scales(a->s, in) + sequence * a->rows,
-                                    .a_scale_step = 1,
-                                    .a_zero = rfa_tensor(a->s, in)->zero,
-                                    .w = (const int8_t *)w->data + rfa_panel_bytes(n, w->k),
-                                    .w_scale = w->scale + n,
-                                    .w_sum = w->sum + n,
-                                    .bias = w->bias ? w->bias + n : NULL,
-                                    .m = a->rows,
-                                    .n = cols,
-                                    .k = w->k,
-                                    .scratch = g->gemm};
+    struct rfa_gemm_s8_args args = rfa_int8_operands(a->s, a->step, sequence * a->rows, n);
+    args.dst = g->rows;
+    args.dst_stride = cols;
+    args.m = a->rows;
+    args.n = cols;
+    args.scratch = g->gemm;
     a->s->kernels.gemm_s8->run(&args);
 }
 
-static void attend(const struct rfa_attention *a, const struct head *h, const struct block *b, struct rfa_operand q,
-                   float *dst)
+/* The columns of head i of the group. */
+static struct rfa_operand projected(const struct rfa_attention *a, const struct group *g, size_t i)
 {
-    for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
-        size_t rows = smaller(a->rows - i, INT8_ROWS);
-        score_block(a, h, b, rows_from(q, i), rows);
-        softmax_block(a, b, NULL, rows);
-        value_block(a, h, b, dst + i * rfa_cols(a->s, a->step->out[0]), rows);
-    }
+    return (struct rfa_operand){g->rows + i * a->dim, heads_together(a) * a->dim};
 }
 
 /* Sequences one after another for the same heads, whose weights then stay in cache. */
@@ -312,16 +297,15 @@ static void group_task(void *context, size_t task, int thread)
     size_t sequence = task % a->sequences, index = task / a->sequences, heads = heads_together(a);
     struct group g;
     lay_out_group(a, &g, rfa_scratch(a->s, a->step, thread));
-    struct rfa_operand x = {g.rows, heads * a->dim};
     project(a, &g, sequence, index, KEYS);
     for (size_t i = 0; i < heads; i++)
-        pack_keys(a, &g.head[i], (struct rfa_operand){x.data + i * a->dim, x.stride});
+        pack_keys(a, &g.head[i], projected(a, &g, i));
     project(a, &g, sequence, index, VALUES);
     for (size_t i = 0; i < heads; i++)
-        pack_values(a, &g.head[i], (struct rfa_operand){x.data + i * a->dim, x.stride});
+        pack_values(a, &g.head[i], projected(a, &g, i));
     project(a, &g, sequence, index, QUERIES);
     for (size_t i = 0; i < heads; i++)
-        attend(a, &g.head[i], &g.block, (struct rfa_operand){x.data + i * a->dim, x.stride},
+        attend(a, &g.head[i], &g.block, projected(a, &g, i), NULL,
                rfa_attention_result(a, sequence, index * heads + i));
 }
 

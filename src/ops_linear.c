@@ -179,31 +179,38 @@ static size_t blas_scratch(const struct rfa_session *s, const struct rfa_weight 
 
 /* ------------------------------------------------------------------ int8 */
 
+struct rfa_gemm_s8_args rfa_int8_operands(const struct rfa_session *s, const struct rfa_step *step, size_t row,
+                                          size_t output)
+{
+    const struct rfa_weight *w = &step->w;
+    int in = step->in[0];
+    return (struct rfa_gemm_s8_args){
+        .a = (const int8_t *)rfa_data(s, in) + row * rfa_row_bytes(w->k),
+        .a_stride = rfa_row_bytes(w->k),
+        .a_scale = rfa_scales(s, in) + row,
+        .a_scale_step = 1,
+        .a_zero = rfa_tensor(s, in)->zero,
+        .w = (const int8_t *)w->data + rfa_panel_bytes(output, w->k),
+        .w_scale = w->scale + output,
+        .w_sum = w->sum + output,
+        .bias = w->bias ? w->bias + output : NULL,
+        .k = w->k,
+    };
+}
+
+/* A task's product; its caller says where to. */
 static struct rfa_gemm_s8_args int8_args(const struct product *p, size_t m, size_t n, void *scratch)
 {
-    const struct rfa_step *step = p->step;
-    const struct rfa_weight *w = &step->w;
-    size_t a_stride = rfa_row_bytes(w->k), lines = divide_up(w->k, RFA_PANEL_K);
-    const float *residual = rfa_data(p->s, step->in[1]);
-    return (struct rfa_gemm_s8_args){
-        .dst_stride = p->outputs,
-        .a = (const int8_t *)rfa_data(p->s, step->in[0]) + m * a_stride,
-        .a_stride = a_stride,
-        .a_scale = rfa_scales(p->s, step->in[0]) + m,
-        .a_scale_step = 1,
-        .a_zero = rfa_tensor(p->s, step->in[0])->zero,
-        .w = (const int8_t *)w->data + n * lines * RFA_PANEL_K,
-        .w_scale = w->scale + n,
-        .w_sum = w->sum + n,
-        .bias = w->bias ? w->bias + n : NULL,
-        .residual = residual ? residual + m * p->outputs + n : NULL,
-        .residual_stride = p->outputs,
-        .m = smaller(p->row_block, p->rows - m),
-        .n = smaller(p->output_block, p->outputs - n),
-        .k = w->k,
-        .act = step->p.linear.act,
-        .scratch = scratch,
-    };
+    const float *residual = rfa_data(p->s, p->step->in[1]);
+    struct rfa_gemm_s8_args args = rfa_int8_operands(p->s, p->step, m, n);
+    args.dst_stride = p->outputs;
+    args.residual = residual ? residual + m * p->outputs + n : NULL;
+    args.residual_stride = p->outputs;
+    args.m = smaller(p->row_block, p->rows - m);
+    args.n = smaller(p->output_block, p->outputs - n);
+    args.act = p->step->p.linear.act;
+    args.scratch = scratch;
+    return args;
 }
 
 static void int8_task(void *context, size_t task, int thread)
