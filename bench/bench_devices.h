@@ -40,11 +40,12 @@ struct rfa_device_run {
     struct rfa_options options;
     rfa_session *session;
     struct rfa_device_info info;
-    char title[96];                     /* "cpu, avx512vnni" */
-    double ceiling;                     /* multiply-accumulates a second, 0: not known */
-    const char *ceiling_of;             /* where the number comes from */
-    double data_sheet;                  /* what a device's data sheet says instead; 0: not known, or the CPU */
-    double reads, data_sheet_reads;     /* likewise bytes a second of a device's memory; 0: not known, or the CPU */
+    char title[96];                 /* "cpu, avx512vnni" */
+    double ceiling;                 /* multiply-accumulates a second, 0: not known */
+    const char *ceiling_of;         /* where the number comes from */
+    double data_sheet;              /* what a device's data sheet says instead; 0: not known, or the CPU */
+    double reads, data_sheet_reads; /* likewise bytes a second of its memory */
+    const char *reads_of;
     double open_seconds, first_seconds; /* session and upload; the first clip */
     double seconds[RFA_PARTS][RFA_BENCH_ROUNDS], median[RFA_PARTS], macs[RFA_PARTS];
     size_t rounds;

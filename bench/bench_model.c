@@ -18,7 +18,8 @@ struct run {
     struct rfa_model_inputs in;
     struct rfa_plan_info plan;
     const char *ceiling_of; /* instructions; NULL: the tier has no loop */
-    double ceiling, open_seconds, init_seconds;
+    double ceiling, reads;  /* multiply-accumulates, bytes of weights a second */
+    double open_seconds, init_seconds;
     double *samples;
     struct rfa_step_times times;
     struct rfa_thread_shares shares; /* with options->steps */
@@ -110,15 +111,18 @@ static void print_machine(const struct run *r)
         fprintf(r->options->out,
                 "{\"model\": {\"weights\": \"%s\", \"weight_bytes\": %zu, \"session_bytes\": %zu, \"open_ns\": %.0f, "
                 "\"init_ns\": %.0f}, "
-                "\"tier\": \"%s\", \"threads\": %d, \"group\": %u, \"ceiling\": %.6g, \"ceiling_of\": \"%s\"}\n",
+                "\"tier\": \"%s\", \"threads\": %d, \"group\": %u, \"ceiling\": %.6g, \"ceiling_of\": \"%s\", "
+                "\"reads\": %.6g}\n",
                 r->in.info.weights, r->in.info.weight_bytes, r->plan.session_bytes, r->open_seconds * 1e9,
-                r->init_seconds * 1e9, rfa_cpu_tier(o->cpu_mask), o->threads, o->frame_group, r->ceiling, what);
+                r->init_seconds * 1e9, rfa_cpu_tier(o->cpu_mask), o->threads, o->frame_group, r->ceiling, what,
+                r->reads);
         return;
     }
     fprintf(r->options->out, "%s weights, %.1f MiB; tier %s, %d threads, %u frames together\n", r->in.info.weights,
             (double)r->in.info.weight_bytes / 0x1p20, rfa_cpu_tier(o->cpu_mask), o->threads, o->frame_group);
-    fprintf(r->options->out, "ceiling       %.1f GMAC/s (%s)\nopen          %.2f ms; session %.2f ms\n",
-            r->ceiling * 1e-9, what, r->open_seconds * 1e3, r->init_seconds * 1e3);
+    fprintf(r->options->out, "ceiling       %.1f GMAC/s (%s), %.1f GB/s (a read of the weights)\n", r->ceiling * 1e-9,
+            what, r->reads * 1e-9);
+    fprintf(r->options->out, "open          %.2f ms; session %.2f ms\n", r->open_seconds * 1e3, r->init_seconds * 1e3);
     fprintf(r->options->out,
             "session       %.1f MiB; memory of no file %.1f MiB (this program's inputs, %.1f MiB, included)\n",
             (double)r->plan.session_bytes / 0x1p20, (double)anonymous_bytes() / 0x1p20,
@@ -179,6 +183,7 @@ static enum rfa_status measure(struct run *r)
     if (status != RFA_OK)
         return status;
     measure_ceiling(r);
+    r->reads = rfa_ceiling_weights(r->model, rfa_cpu_tier(r->session_options.cpu_mask), r->session_options.threads);
     print_machine(r);
     print_waits(r, "clip", count);
     if ((status = repeat(r, rfa_bench_caption, r->options->seconds / 4, MAX_TRIES, &count)) != RFA_OK)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "session.h"
 #include "timing.h"
 
 const struct rfa_loop_row rfa_loop_rows[] = {
@@ -94,6 +95,14 @@ double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team
         best = rate > best ? rate : best;
     }
     return best;
+}
+
+double rfa_ceiling_weights(const rfa_model *model, const char *tier, int threads)
+{
+    enum { SAMPLES = 3, MOST = 1 << 30 };
+    struct rfa_team team = {.threads = threads};
+    size_t bytes = model->map_bytes < MOST ? model->map_bytes : MOST;
+    return rfa_ceiling_read(rfa_loop_find("read", tier)->loop, &team, model->map, bytes, SAMPLES);
 }
 
 #if RFA_ARCH_X86_64

@@ -10,6 +10,7 @@
 
 #include "../simd/cpu.h"
 #include "../src/parallel.h"
+#include "refatom.h"
 
 /* One loop. Arithmetic: `run(n)` performs n * work multiply-accumulates. Reading: `read` takes every byte once; bytes
  * is a multiple of 1024, data aligned to 64. */
@@ -45,6 +46,10 @@ double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *t
 /* Ceiling of a model's products on this CPU tier: *what names the instructions. `weights` as in rfa_model_info. 0 and
  * *what NULL where the tier has no loop. */
 double rfa_ceiling_model(const char **what, const char *weights, const char *tier, int threads);
+
+/* Bytes a second of reading a model's file where it is mapped, at most its first gibibyte, on this CPU tier: what its
+ * weights can come at. Pages that are not in memory yet come from the disk meanwhile. */
+double rfa_ceiling_weights(const rfa_model *model, const char *tier, int threads);
 
 /* Bytes a second of reading `bytes` bytes at data, split over the team: the best of `samples` passes. */
 double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team, const void *data, size_t bytes,

@@ -24,7 +24,7 @@ static void text_device(FILE *out, const struct rfa_device_run *d)
         fprintf(out, "not known (%s)", d->ceiling_of);
     if (d->reads > 0) {
         fprintf(out, ", memory ");
-        text_rate(out, d->reads, d->data_sheet_reads, "GB/s", d->ceiling_of);
+        text_rate(out, d->reads, d->data_sheet_reads, "GB/s", d->reads_of);
     }
     fprintf(out, "; session %.1f ms, first clip %.1f ms", d->open_seconds * 1e3, d->first_seconds * 1e3);
     if (d->info.bytes)
@@ -118,10 +118,10 @@ static void json_device(FILE *out, int i, const struct rfa_device_run *d, const 
 {
     fprintf(out,
             "{\"device\": %d, \"kind\": \"%s\", \"name\": \"%s\", \"threads\": %d, \"ceiling\": %.6g, \"ceiling_of\": "
-            "\"%s\", \"data_sheet\": %.6g, \"reads\": %.6g, \"data_sheet_reads\": %.6g, \"device_bytes\": %zu, "
-            "\"open_ns\": %.0f, \"first_clip_ns\": %.0f, \"rounds\": %zu",
+            "\"%s\", \"data_sheet\": %.6g, \"reads\": %.6g, \"reads_of\": \"%s\", \"data_sheet_reads\": %.6g, "
+            "\"device_bytes\": %zu, \"open_ns\": %.0f, \"first_clip_ns\": %.0f, \"rounds\": %zu",
             i, d->info.device, d->info.name, d->options.threads, d->ceiling, d->ceiling_of, d->data_sheet, d->reads,
-            d->data_sheet_reads, d->info.bytes, d->open_seconds * 1e9, d->first_seconds * 1e9, d->rounds);
+            d->reads_of, d->data_sheet_reads, d->info.bytes, d->open_seconds * 1e9, d->first_seconds * 1e9, d->rounds);
     json_energy(out, "cpu_joules_a_clip", d->cpu_joules / (double)d->rounds, energy->why_no_cpu);
     json_energy(out, "gpu_joules_a_clip", d->gpu_joules / (double)d->rounds, energy->why_no_gpu);
     fprintf(out, "}\n");

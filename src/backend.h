@@ -10,11 +10,6 @@
 
 #include "session.h"
 
-/* What a device can do at most, a second. */
-struct rfa_device_rates {
-    double int8_macs, float_macs, bytes_per_second;
-};
-
 struct rfa_backend {
     const char *name;
     /* Finds the device, takes its memory, uploads the weights and prepares every step of the session, which is planned.

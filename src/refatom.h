@@ -202,13 +202,18 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_attach(rfa_session *session);
 /* Ends the session and sets *session to NULL. NULL and pointer to NULL are fine. */
 RFA_API void rfa_session_end(rfa_session **session);
 
-/* What a session runs on. Ceilings are the data sheet's, from the device's clock and units; 0: not known. */
+/* What a device can do at most, a second. */
+struct rfa_device_rates {
+    double int8_macs, float_macs, bytes_per_second;
+};
+
+/* What a session runs on. */
 struct rfa_device_info {
     const char *device; /* "cpu" or "cuda" */
     const char *name;   /* the CPU's tier, or what the device calls itself; lives as long as the session */
     const char *pci;    /* PCI address, "0000:17:00.0"; lives as long; NULL: the CPU, or not known */
     size_t bytes;       /* taken on the device: arena, scratch and weights; 0 on the CPU */
-    double int8_macs, float_macs, bytes_per_second; /* a second */
+    struct rfa_device_rates data_sheet; /* from the device's clock and units; 0: not known */
 };
 
 RFA_API void rfa_session_device(struct rfa_device_info *info, const rfa_session *session);

@@ -45,7 +45,7 @@ if command -v python3 >/dev/null; then
 import json, sys, xml.dom.minidom
 for line in open(sys.argv[1]):
     row = json.loads(line)
-    assert all(row[key] > 0 for key in ("median_ns", "clips_per_second", "captions_per_second", "p50_ns") if key in row), row
+    assert all(row[key] > 0 for key in ("median_ns", "clips_per_second", "captions_per_second", "p50_ns", "reads") if key in row), row
 svg = xml.dom.minidom.parse(sys.argv[2])
 assert len(svg.getElementsByTagName("rect")) == 1 + 2 + 2 * 6 + 2 * 2 * 2
 PYTHON

@@ -59,12 +59,12 @@ static double int8_macs(int capability)
 
 static void find_ceilings(struct state *st, int capability)
 {
-    struct rfa_device_info *info = &st->info;
+    struct rfa_device_rates *sheet = &st->info.data_sheet;
     double clocks = 1e3 * attribute(st, cudaDevAttrClockRate) * attribute(st, cudaDevAttrMultiProcessorCount);
     double bus = attribute(st, cudaDevAttrGlobalMemoryBusWidth) / 8.0;
-    info->int8_macs = clocks * int8_macs(capability);
-    info->float_macs = clocks * (capability >= 86 ? 128 : 64);
-    info->bytes_per_second = 2e3 * attribute(st, cudaDevAttrMemoryClockRate) * bus;
+    sheet->int8_macs = clocks * int8_macs(capability);
+    sheet->float_macs = clocks * (capability >= 86 ? 128 : 64);
+    sheet->bytes_per_second = 2e3 * attribute(st, cudaDevAttrMemoryClockRate) * bus;
 }
 
 /* Empty where the device does not tell. */
