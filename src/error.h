@@ -3,6 +3,7 @@
 #define RFA_ERROR_H
 
 #include "refatom.h"
+#include "str.h"
 
 /* Formats a message of at most 1,023 bytes, hands it to log->write (log or log->write may be NULL: then it is dropped)
  * and returns `status`, so that a failure is one statement: return rfa_fail(log, RFA_ERR_FORMAT, "...", ...). */
@@ -19,14 +20,6 @@ enum rfa_status rfa_fail(const struct rfa_log *log, enum rfa_status status, cons
         if (rfa_try_status_ != RFA_OK)                                                                                 \
             return rfa_try_status_;                                                                                    \
     } while (0)
-
-/* A string that is not terminated by a zero byte: a view into somebody else's memory. */
-struct rfa_str {
-    const char *data;
-    size_t len; /* bytes */
-};
-
-#define RFA_STR(literal) ((struct rfa_str){"" literal, sizeof(literal) - 1})
 
 static inline size_t rfa_round_up(size_t n, size_t multiple)
 {

@@ -1,6 +1,7 @@
 #include "gguf.h"
 
 #include "checked.h"
+#include "sort.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -171,15 +172,11 @@ static enum rfa_status take_identifier(struct reader *r, struct rfa_str *out, ui
 
 /* ------------------------------------------------------------------ order and lookup */
 
-static int compare_str(struct rfa_str a, struct rfa_str b)
-{
-    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
+_Static_assert(sizeof(struct rfa_gguf_tensor) <= RFA_SORT_LARGEST, "tensors can be sorted");
 
 static int by_name(const void *a, const void *b)
 {
-    return compare_str(((const struct rfa_gguf_tensor *)a)->name, ((const struct rfa_gguf_tensor *)b)->name);
+    return rfa_str_order(((const struct rfa_gguf_tensor *)a)->name, ((const struct rfa_gguf_tensor *)b)->name);
 }
 
 static int by_data(const void *a, const void *b)
@@ -191,42 +188,8 @@ static int by_data(const void *a, const void *b)
 
 static int by_key(const void *a, const void *b)
 {
-    return compare_str((*(const struct rfa_gguf_value *const *)a)->key,
-                       (*(const struct rfa_gguf_value *const *)b)->key);
-}
-
-enum { LARGEST_ITEM = sizeof(struct rfa_gguf_tensor) };
-
-static void swap_items(uint8_t *a, uint8_t *b, size_t size)
-{
-    uint8_t hold[LARGEST_ITEM];
-    memcpy(hold, a, size);
-    memcpy(a, b, size);
-    memcpy(b, hold, size);
-}
-
-/* Lets the item at `root` sink to its place in the heap of `n` items. */
-static void sift_down(uint8_t *base, size_t n, size_t size, size_t root, int (*compare)(const void *, const void *))
-{
-    for (size_t child; (child = 2 * root + 1) < n; root = child) {
-        if (child + 1 < n && compare(base + child * size, base + (child + 1) * size) < 0)
-            child++;
-        if (compare(base + root * size, base + child * size) >= 0)
-            return;
-        swap_items(base + root * size, base + child * size, size);
-    }
-}
-
-/* Heapsort: qsort may allocate, and its worst case could be provoked by a file. */
-static void sort(void *items, size_t n, size_t size, int (*compare)(const void *, const void *))
-{
-    assert(size <= LARGEST_ITEM);
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(items, n, size, i, compare);
-    for (size_t i = n; i-- > 1;) {
-        swap_items(items, (uint8_t *)items + i * size, size);
-        sift_down(items, i, size, 0, compare);
-    }
+    return rfa_str_order((*(const struct rfa_gguf_value *const *)a)->key,
+                         (*(const struct rfa_gguf_value *const *)b)->key);
 }
 
 const struct rfa_gguf_tensor *rfa_gguf_find_tensor(const struct rfa_gguf *gguf, struct rfa_str name)
@@ -234,7 +197,7 @@ const struct rfa_gguf_tensor *rfa_gguf_find_tensor(const struct rfa_gguf *gguf, 
     size_t low = 0, high = gguf->tensor_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_str(gguf->tensor[middle].name, name);
+        int order = rfa_str_order(gguf->tensor[middle].name, name);
         if (order == 0)
             return &gguf->tensor[middle];
         if (order < 0)
@@ -250,7 +213,7 @@ const struct rfa_gguf_value *rfa_gguf_find_value(const struct rfa_gguf *gguf, st
     size_t low = 0, high = gguf->value_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_str(gguf->value_by_key[middle]->key, key);
+        int order = rfa_str_order(gguf->value_by_key[middle]->key, key);
         if (order == 0)
             return gguf->value_by_key[middle];
         if (order < 0)
@@ -460,7 +423,7 @@ static enum rfa_status read_values(struct reader *r, struct rfa_gguf_value *valu
         RFA_TRY(read_value(r, &value[r->index]));
         order[r->index] = &value[r->index];
     }
-    sort(order, count, sizeof *order, by_key);
+    rfa_sort(order, count, sizeof *order, by_key);
     for (size_t i = 1; i < count; i++) {
         if (by_key(&order[i - 1], &order[i]) == 0)
             return rfa_fail(r->log, RFA_ERR_FORMAT,
@@ -581,7 +544,7 @@ static enum rfa_status place_tensors(const struct reader *r, struct rfa_gguf_ten
 
 static enum rfa_status check_disjoint(const struct reader *r, struct rfa_gguf_tensor *tensor, size_t count)
 {
-    sort(tensor, count, sizeof *tensor, by_data);
+    rfa_sort(tensor, count, sizeof *tensor, by_data);
     for (size_t i = 1; i < count; i++) {
         const struct rfa_gguf_tensor *a = &tensor[i - 1], *b = &tensor[i];
         if (a->bytes > (size_t)((const uint8_t *)b->data - (const uint8_t *)a->data))
@@ -593,7 +556,7 @@ static enum rfa_status check_disjoint(const struct reader *r, struct rfa_gguf_te
 
 static enum rfa_status check_unique(const struct reader *r, struct rfa_gguf_tensor *tensor, size_t count)
 {
-    sort(tensor, count, sizeof *tensor, by_name);
+    rfa_sort(tensor, count, sizeof *tensor, by_name);
     for (size_t i = 1; i < count; i++) {
         if (by_name(&tensor[i - 1], &tensor[i]) == 0)
             return rfa_fail(r->log, RFA_ERR_FORMAT, "%s: tensor \"%.*s\" stands there twice", r->name,

@@ -7,13 +7,6 @@
 #include "file_map.h"
 #include "session.h"
 
-static int compare_str(const void *a, const void *b)
-{
-    const struct rfa_str *x = a, *y = b;
-    int order = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
-    return order ? order : (x->len > y->len) - (x->len < y->len);
-}
-
 /* The strings of an array value as views; free with rfa_free. */
 static struct rfa_str *string_views(const struct rfa_gguf_value *value)
 {
@@ -38,7 +31,7 @@ static enum rfa_status load_text(struct rfa_model *m, const struct rfa_log *log)
     else
         status = rfa_vocab_init(&m->vocab, m->vocab_memory, rfa_vocab_bytes(tokens), token, tokens, log);
     if (m->stop)
-        qsort(m->stop, m->stop_count, sizeof *m->stop, compare_str);
+        qsort(m->stop, m->stop_count, sizeof *m->stop, rfa_str_compare);
     rfa_free(token);
     return status;
 }

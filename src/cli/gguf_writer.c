@@ -418,19 +418,12 @@ void rfa_gguf_declare(struct rfa_gguf_writer *w, struct rfa_str name, enum rfa_t
 
 /* ------------------------------------------------------------------ the head of the file */
 
-static int compare_str(const void *a, const void *b)
-{
-    const struct rfa_str *x = a, *y = b;
-    int order = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
-}
-
 /* Sorts `s` and refuses a repetition. */
 static enum rfa_status check_unique(struct rfa_gguf_writer *w, struct rfa_str *s, size_t count, const char *what)
 {
-    qsort(s, count, sizeof *s, compare_str);
+    qsort(s, count, sizeof *s, rfa_str_compare);
     for (size_t i = 1; i < count; i++) {
-        if (compare_str(&s[i - 1], &s[i]) == 0)
+        if (rfa_str_compare(&s[i - 1], &s[i]) == 0)
             return keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: %s \"%.*s\" is given twice", w->path, what, (int)s[i].len,
                                     s[i].data));
     }

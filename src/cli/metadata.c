@@ -3,16 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare(struct rfa_str a, struct rfa_str b)
-{
-    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_values(const void *a, const void *b)
 {
     const struct rfa_gguf_value *const *x = a, *const *y = b;
-    return compare((*x)->key, (*y)->key);
+    return rfa_str_order((*x)->key, (*y)->key);
 }
 
 void rfa_metadata_start(struct rfa_metadata *m, const char *name, const struct rfa_log *log)
@@ -30,7 +24,7 @@ void rfa_metadata_free(struct rfa_metadata *m)
 bool rfa_metadata_has(const struct rfa_metadata *m, struct rfa_str key)
 {
     for (size_t i = 0; i < m->count; i++)
-        if (compare(m->value[i].key, key) == 0)
+        if (rfa_str_order(m->value[i].key, key) == 0)
             return true;
     return false;
 }
