@@ -194,24 +194,6 @@ void rfa_cli_json_string(FILE *out, const char *text, size_t length)
     fputc('"', out);
 }
 
-FILE *rfa_cli_create_file(const char *path)
-{
-    FILE *file = fopen(path, "wb");
-    if (!file)
-        fprintf(stderr, "refatom: %s: cannot be written: %s\n", path, strerror(errno));
-    return file;
-}
-
-enum rfa_status rfa_cli_finish_file(FILE *file, const char *path, enum rfa_status status)
-{
-    bool failed = ferror(file) != 0;
-    failed |= fclose(file) != 0;
-    if (status != RFA_OK || !failed)
-        return status;
-    fprintf(stderr, "refatom: %s: cannot be written; is the disk full?\n", path);
-    return RFA_ERR_IO;
-}
-
 double rfa_cli_now(void)
 {
     struct timespec t;

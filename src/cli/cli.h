@@ -77,12 +77,6 @@ const char *rfa_cli_bytes(char text[16], size_t bytes);
 /* Writes a JSON string with its quotes; `text` is UTF-8. */
 void rfa_cli_json_string(FILE *out, const char *text, size_t length);
 
-/* Opens a file for writing from the start; NULL after a message. */
-FILE *rfa_cli_create_file(const char *path);
-
-/* Closes it after work that ended with `status`; a file that could not take everything is a failure, with a message. */
-RFA_CHECKED enum rfa_status rfa_cli_finish_file(FILE *file, const char *path, enum rfa_status status);
-
 /* Seconds of a clock that only moves forward. */
 double rfa_cli_now(void);
 

@@ -4,6 +4,7 @@
 
 #include "bench.h"
 #include "device_list.h"
+#include "output.h"
 
 static const char help[] =
     "refatom bench kernels [--filter TEXT] [--seconds S] [--threads N] [--cpu TIER] [--json]\n"
@@ -121,7 +122,8 @@ static int run(int argc, char **argv)
         fputs("refatom: bench wants 'kernels' or 'model MODEL'; see 'refatom bench --help'\n", stderr);
         return EXIT_USAGE;
     }
-    if (!read_numbers(&job, kernels ? 0.2 : 8) || !read_devices(&job))
+    if (!read_numbers(&job, kernels ? 0.2 : 8) || !read_devices(&job) ||
+        !rfa_output_is_no_input(job.options.svg, &job.positional[1], 1))
         return EXIT_USAGE;
     if (kernels)
         return rfa_bench_kernels(&job.options) ? EXIT_DONE : EXIT_FAILED;
