@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cores.h"
+#include "unicode.h"
 
 static void write_message(void *user, enum rfa_status status, const char *message)
 {
@@ -182,14 +183,19 @@ const char *rfa_cli_bytes(char text[16], size_t bytes)
 void rfa_cli_json_string(FILE *out, const char *text, size_t length)
 {
     fputc('"', out);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
+    for (size_t i = 0, bytes; i < length; i += bytes) {
+        uint32_t c;
+        bytes = rfa_utf8_decode(&c, text + i, length - i);
+        if (bytes == 0) {
+            fputs("\\ufffd", out);
+            bytes = 1;
+        } else if (c == '"' || c == '\\') {
+            fprintf(out, "\\%c", (int)c);
+        } else if (c < 0x20 || c == 0x7f) {
+            fprintf(out, "\\u%04x", (unsigned)c);
+        } else {
+            fwrite(text + i, 1, bytes, out);
+        }
     }
     fputc('"', out);
 }

@@ -74,7 +74,7 @@ extern const struct rfa_log rfa_cli_log;
 /* "3.6 GiB", "48.0 MiB", "12.0 KiB", "7 B" into text[16]. */
 const char *rfa_cli_bytes(char text[16], size_t bytes);
 
-/* Writes a JSON string with its quotes; `text` is UTF-8. */
+/* Writes a JSON string with its quotes; `text` is UTF-8, and what is not valid in it becomes U+FFFD. */
 void rfa_cli_json_string(FILE *out, const char *text, size_t length);
 
 /* Seconds of a clock that only moves forward. */
