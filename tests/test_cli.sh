@@ -152,6 +152,10 @@ refused "case.gguf" info case.gguf
 refused "frames" run model.gguf --inputs model.gguf
 refused "frames" run model.gguf --inputs "$data/nano3.case.gguf"
 refused "bad-short.gguf" run model.gguf --inputs bad-short.gguf
+cp case.gguf bad-nan.gguf
+printf '\377\377\377\377' | dd of=bad-nan.gguf bs=4 seek=12500 conv=notrunc 2>/dev/null
+refused "not finite" run model.gguf --inputs bad-nan.gguf --json
+expect 2 "seconds" bench model model.gguf --seconds -1
 refused "no such folder" run model.gguf --inputs case.gguf --trace "no such folder/trace.gguf"
 refused "no such folder" plan model.gguf --svg "no such folder/plan.svg"
 refused "absent.gguf" quantize absent.gguf out.gguf

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cores.h"
+#include "error.h"
 #include "unicode.h"
 
 static void write_message(void *user, enum rfa_status status, const char *message)
@@ -167,6 +168,19 @@ enum rfa_status rfa_cli_create_session(rfa_session **session, const rfa_model *m
     fprintf(stderr, "refatom: going on with the CPU, as --fallback says\n");
     options->device = RFA_DEVICE_CPU;
     return rfa_session_create(session, model, options);
+}
+
+enum rfa_status rfa_cli_check_answer(const struct rfa_result *result, const struct rfa_log *log)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < result->actions; i++)
+        sum += fabs((double)result->logits[i]);
+    for (int i = 0; i < 4; i++)
+        sum += fabs((double)result->box[i]);
+    return isfinite(sum) ? RFA_OK
+                         : rfa_fail(log, RFA_ERR_FORMAT,
+                                    "the model's answer is not finite: 'refatom verify' checks the model; prepared "
+                                    "pixels must be normalised numbers");
 }
 
 const char *rfa_cli_bytes(char text[16], size_t bytes)

@@ -71,6 +71,9 @@ bool rfa_cli_real(double *out, const char *option, const char *text);
 /* Prints failures to stderr as "refatom: message", notices only when stderr is a terminal. */
 extern const struct rfa_log rfa_cli_log;
 
+/* An answer that is not finite can be neither ranked nor written as JSON; damaged weights or pixels give it. */
+RFA_CHECKED enum rfa_status rfa_cli_check_answer(const struct rfa_result *result, const struct rfa_log *log);
+
 /* "3.6 GiB", "48.0 MiB", "12.0 KiB", "7 B" into text[16]. */
 const char *rfa_cli_bytes(char text[16], size_t bytes);
 

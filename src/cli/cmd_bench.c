@@ -90,8 +90,13 @@ static bool read_numbers(struct job *job, double seconds)
     struct rfa_bench_options *o = &job->options;
     o->seconds = seconds;
     o->filter = job->filter;
+    if (job->seconds && !rfa_cli_real(&o->seconds, "--seconds", job->seconds))
+        return false;
+    if (o->seconds < 0 || o->seconds > 86400) {
+        fputs("refatom: --seconds takes 0 to 86400\n", stderr);
+        return false;
+    }
     return rfa_cli_session_options(&o->session, &job->session) &&
-           (!job->seconds || rfa_cli_real(&o->seconds, "--seconds", job->seconds)) &&
            (!job->answers || rfa_cli_number(&o->answers, "--answers", job->answers, 1, 10000000));
 }
 

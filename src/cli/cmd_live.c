@@ -165,6 +165,7 @@ static enum rfa_status push(struct live *l, const struct rfa_image *frame)
         RFA_TRY(rfa_encode_scene(l->session, &key));
     }
     RFA_TRY(rfa_answer(l->session, &l->result));
+    RFA_TRY(rfa_cli_check_answer(&l->result, &l->options.log));
     keep_answer(l);
     l->took = rfa_cli_now() - started;
     return RFA_OK;

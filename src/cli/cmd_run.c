@@ -112,7 +112,7 @@ static enum rfa_status answer(struct run *r)
     rfa_cli_progress("");
     if (status == RFA_OK && r->trace)
         status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
-    return status;
+    return status != RFA_OK ? status : rfa_cli_check_answer(&r->result, &r->options.log);
 }
 
 /* ------------------------------------------------------------------ output */
