@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "device_chart.h"
 #include "error.h"
+#include "output.h"
 #include "timing.h"
 
 enum { MIN_ROUNDS = 3 };
@@ -203,12 +204,12 @@ static enum rfa_status run_devices(struct bench *b)
 
 static enum rfa_status write_chart(const struct bench *b)
 {
-    const char *path = b->options->svg;
-    FILE *out = rfa_cli_create_file(path);
+    struct rfa_output output;
+    FILE *out = rfa_output_open(&output, b->options->svg, &b->options->session.log);
     if (!out)
         return RFA_ERR_IO;
     rfa_device_chart(out, b->device, b->devices);
-    return rfa_cli_finish_file(out, path, RFA_OK);
+    return rfa_output_close(&output, out, RFA_OK);
 }
 
 bool rfa_bench_devices(const struct rfa_bench_options *options, const char *path)

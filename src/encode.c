@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "image.h"
+#include "unicode.h"
 
 static enum rfa_status check_image(const struct rfa_session *s, const struct rfa_image *image)
 {
@@ -237,6 +238,19 @@ enum rfa_status rfa_encode_ids(rfa_session *s, const int32_t *sentence, size_t s
 
 enum { MAX_KEYWORDS = 1024 };
 
+/* rfa_wordpiece would count its byte from the beginning of the prompt. */
+static enum rfa_status check_utf8(const char *caption, size_t length, const struct rfa_log *log)
+{
+    uint32_t code;
+    for (size_t at = 0, bytes; at < length; at += bytes) {
+        bytes = rfa_utf8_decode(&code, caption + at, length - at);
+        if (bytes == 0)
+            return rfa_fail(log, RFA_ERR_ARG, "caption: byte %zu (0x%02x) is not valid UTF-8; pass the text in UTF-8",
+                            at, (unsigned char)caption[at]);
+    }
+    return RFA_OK;
+}
+
 enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t length)
 {
     RFA_TRY(rfa_check_session(s));
@@ -245,8 +259,10 @@ enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t l
     if (!caption)
         return rfa_fail(log, RFA_ERR_ARG, "the caption is NULL; pass UTF-8 text (it may be empty)");
     if (length > s->options.max_caption)
-        return rfa_fail(log, RFA_ERR_ARG, "the caption has %zu bytes; at most %zu are allowed (options.max_caption)",
-                        length, s->options.max_caption);
+        return rfa_fail(log, RFA_ERR_ARG,
+                        "the caption has %zu bytes; at most %zu are allowed (options.max_caption); shorten it", length,
+                        s->options.max_caption);
+    RFA_TRY(check_utf8(caption, length, log));
     memcpy(s->sentence, c->prompt.data, c->prompt.len);
     memcpy(s->sentence + c->prompt.len, caption, length);
     size_t sentence_count, keyword_count = 0;

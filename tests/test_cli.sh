@@ -152,6 +152,10 @@ refused "case.gguf" info case.gguf
 refused "frames" run model.gguf --inputs model.gguf
 refused "frames" run model.gguf --inputs "$data/nano3.case.gguf"
 refused "bad-short.gguf" run model.gguf --inputs bad-short.gguf
+cp case.gguf bad-nan.gguf
+printf '\377\377\377\377' | dd of=bad-nan.gguf bs=4 seek=12500 conv=notrunc 2>/dev/null
+refused "not finite" run model.gguf --inputs bad-nan.gguf --json
+expect 2 "seconds" bench model model.gguf --seconds -1
 refused "no such folder" run model.gguf --inputs case.gguf --trace "no such folder/trace.gguf"
 refused "no such folder" plan model.gguf --svg "no such folder/plan.svg"
 refused "absent.gguf" quantize absent.gguf out.gguf
@@ -162,6 +166,26 @@ refused "absent.mp4" run model.gguf --video absent.mp4 --caption "a man"
 refused "bad-text.gguf" run model.gguf --video bad-text.gguf --caption "a man"
 rm -f bad-*
 only_these_files "failed commands"
+
+# ---------------------------------------------------------------- outputs
+# An input is never written over, a device is never removed, and a file stays as it was until the new one is complete.
+expect 2 "is read here" run model.gguf --inputs case.gguf --trace model.gguf
+expect 2 "is read here" run model.gguf --inputs case.gguf --trace ./case.gguf
+expect 2 "is read here" plan model.gguf --svg model.gguf
+expect 2 "is read here" quantize model.gguf model.gguf
+cmp -s model.gguf "$data/micro1.gguf" && cmp -s case.gguf "$data/micro1.case.gguf" || fail "outputs: an input was written over"
+echo kept >bad-plan.svg
+(ulimit -f 8; trap '' XFSZ; "$refatom" plan model.gguf --svg bad-plan.svg >/dev/null 2>stderr) && fail "plan --svg: no room, and no failure"
+grep -q "bad-plan.svg: cannot be written" stderr || fail "plan --svg: no room, and no message"
+[ "$(cat bad-plan.svg)" = kept ] || fail "plan --svg: a failure changed the old file"
+if [ "$(id -u)" = 0 ] && mknod bad-full.svg c 1 7 2>/dev/null; then
+    for kind in jpg jsonl mp4; do mknod "bad-full.$kind" c 1 7; done
+    refused "bad-full.svg" plan model.gguf --svg bad-full.svg
+    echo '{"video": "x", "caption": "a", "box": [0, 0, 1, 1], "labels": [1]}' >bad-a.jsonl
+    refused "not a regular file" eval model.gguf --annotations bad-a.jsonl --videos . -o bad-full.jsonl
+fi
+rm -f bad-plan.svg
+only_these_files "outputs"
 
 # ---------------------------------------------------------------- made models
 expect 0 "" synth "$data/nano.json" made.gguf --f16 --seed 5
@@ -200,6 +224,22 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.jpg"
     refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.mp4"
     refused "token" run model.gguf --video clip.mp4 --caption "$(printf 'a %.0s' $(seq 1 100))"
+    expect 2 "is read here" run model.gguf --video clip.mp4 --caption "a man" --annotate clip.mp4
+    expect 2 "is read here" live model.gguf --video clip.mp4 --caption "a man" --annotate ./clip.mp4
+    expect 2 "caption is empty" run model.gguf --video clip.mp4 --caption " "
+    expect 2 "video is empty" run model.gguf --video "" --caption "a man"
+    refused "caption: byte 2 (0xff)" run model.gguf --video clip.mp4 --caption "$(printf 'a \377')"
+    refused "shorten it" run model.gguf --video clip.mp4 --caption "$(head -c 5000 /dev/zero | tr '\0' a)"
+    echo kept >bad-out.mp4
+    (ulimit -f 8; trap '' XFSZ; "$refatom" run model.gguf --video clip.mp4 --caption man --annotate bad-out.mp4 >/dev/null 2>stderr) &&
+        fail "run --annotate: no room, and no failure"
+    [ "$(cat bad-out.mp4)" = kept ] || fail "run --annotate: a failure changed the old file"
+    for kind in jpg mp4; do
+        [ -c "bad-full.$kind" ] || continue
+        refused "bad-full.$kind" run model.gguf --video clip.mp4 --caption man --annotate "bad-full.$kind"
+        [ -c "bad-full.$kind" ] || fail "run --annotate: removed a device"
+    done
+    refused "" live model.gguf --video clip.mp4 --caption man --every 50 --annotate left.mp4
     rm -f bad-*
     only_these_files "video"
 else

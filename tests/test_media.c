@@ -287,8 +287,10 @@ static void jpeg_cannot_be_written_everywhere(void **state)
     assert_non_null(strstr(heard.message, "no/such/folder/a.jpg"));
     assert_int_equal(rfa_media_write_jpeg("a.jpg", &image, 0, &the_log), RFA_ERR_ARG);
     assert_int_equal(rfa_media_write_jpeg("a.jpg", &(struct rfa_image){0}, 90, &the_log), RFA_ERR_ARG);
-    if (access("/dev/full", W_OK) == 0)
+    if (access("/dev/full", W_OK) == 0) {
         assert_int_equal(rfa_media_write_jpeg("/dev/full", &image, 90, &the_log), RFA_ERR_IO);
+        assert_int_equal(access("/dev/full", W_OK), 0); /* a device is not removed */
+    }
 }
 
 /* ------------------------------------------------------------------ video */

@@ -113,6 +113,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 #endif
 
 static struct model_case micro;
+static rfa_model *tiny; /* int8, and with a vocabulary of words */
 
 static void the_counter_counts(void **state)
 {
@@ -167,7 +168,28 @@ static int use_session(rfa_session *session)
     return bad;
 }
 
-static void check(int threads)
+/* The same without prepared inputs, on a model of other sizes. */
+static int use_tiny(rfa_session *session)
+{
+    static uint8_t rgb[3 * 90 * 70];
+    const struct rfa_image image = {rgb, 90, 70, 270},
+                           clip[8] = {image, image, image, image, image, image, image, image};
+    struct rfa_result result;
+    int bad = 0;
+    for (int i = 0; i < 2; i++) {
+        bad += rfa_encode_frames(session, 0, clip, 8) != RFA_OK;
+        bad += rfa_encode_scene(session, &image) != RFA_OK;
+        bad += rfa_encode_caption(session, "the person in the white jacket", 30) != RFA_OK;
+        bad += rfa_answer(session, &result) != RFA_OK;
+        bad += rfa_push_frame(session, &image) != RFA_OK;
+        bad += rfa_encode_caption(session, "\xff", 1) != RFA_ERR_ARG;
+        bad += rfa_encode_caption(session, "", 0) != RFA_OK;
+        bad += rfa_answer(session, &result) != RFA_OK;
+    }
+    return bad;
+}
+
+static void check(const rfa_model *model, int (*use)(rfa_session *), int threads, bool extras)
 {
     static size_t traced;
     struct rfa_options options;
@@ -175,15 +197,16 @@ static void check(int threads)
     size_t bytes;
     rfa_options_default(&options);
     options.threads = threads;
+    options.low_memory = options.count_tasks = extras;
     options.trace = count_tensors;
     options.trace_user = &traced;
-    assert_int_equal(rfa_session_bytes(&bytes, micro.model, &options), RFA_OK);
+    assert_int_equal(rfa_session_bytes(&bytes, model, &options), RFA_OK);
     void *memory = aligned_alloc(64, bytes);
     assert_non_null(memory);
-    assert_int_equal(rfa_session_init(&session, micro.model, &options, memory, bytes), RFA_OK);
+    assert_int_equal(rfa_session_init(&session, model, &options, memory, bytes), RFA_OK);
     atomic_store(&calls, 0);
     atomic_store(&counting, true);
-    int bad = use_session(session);
+    int bad = use(session);
     rfa_session_end(&session);
     atomic_store(&counting, false);
     free(memory);
@@ -194,31 +217,53 @@ static void check(int threads)
 static void one_thread(void **state)
 {
     (void)state;
-    check(1);
+    check(micro.model, use_session, 1, false);
 }
 
 static void two_threads(void **state)
 {
     (void)state;
-    check(2);
+    check(micro.model, use_session, 2, false);
 }
 
 static void seven_threads(void **state)
 {
     (void)state;
-    check(7);
+    check(micro.model, use_session, 7, false);
 }
 
-static int open_micro(void **state)
+static void int8_one_thread(void **state)
 {
     (void)state;
+    check(tiny, use_tiny, 1, false);
+}
+
+static void int8_seven_threads(void **state)
+{
+    (void)state;
+    check(tiny, use_tiny, 7, false);
+}
+
+static void int8_low_memory_and_tasks_counted(void **state)
+{
+    (void)state;
+    check(tiny, use_tiny, 2, true);
+}
+
+static int open_models(void **state)
+{
+    static const char path[] = "../models/tiny/refatom-tiny.gguf";
+    (void)state;
     case_open(&micro, "micro1");
+    if (rfa_model_open(&tiny, path, NULL) != RFA_OK)
+        case_broken(path);
     return 0;
 }
 
-static int close_micro(void **state)
+static int close_models(void **state)
 {
     (void)state;
+    rfa_model_close(&tiny);
     case_close(&micro);
     return 0;
 }
@@ -230,6 +275,9 @@ int main(void)
         cmocka_unit_test(one_thread),
         cmocka_unit_test(two_threads),
         cmocka_unit_test(seven_threads),
+        cmocka_unit_test(int8_one_thread),
+        cmocka_unit_test(int8_seven_threads),
+        cmocka_unit_test(int8_low_memory_and_tasks_counted),
     };
-    return cmocka_run_group_tests_name("no_alloc", tests, open_micro, close_micro);
+    return cmocka_run_group_tests_name("no_alloc", tests, open_models, close_models);
 }

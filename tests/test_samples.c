@@ -90,6 +90,10 @@ static void test_annotations(void **state)
                   RFA_ERR_FORMAT); /* its VIDEO contains the separator: no second behind the first one */
     rfa_samples_free(&s);
     s = read_text(*state,
+                  "{\"video\": \"v.mp4\", \"at\": \"1.5\", \"caption\": \"c\", \"box\": [0, 0, 1, 1], \"labels\": []}",
+                  RFA_ERR_FORMAT);
+    rfa_samples_free(&s);
+    s = read_text(*state,
                   "{\"key\": \"-5K_Q___0902___1\", \"caption\": \"c\", \"box\": [0, 0, 1, 1], \"labels\": [80, 12]}\n"
                   "\n"
                   "{\"video\": \"v.mp4\", \"at\": 1.5, \"person\": 2, \"caption\": \"c\", \"box\": [0, 0, 1, 1], "

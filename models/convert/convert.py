@@ -73,7 +73,11 @@ def given_configuration(options, checkpoints):
     if given.keys() - known:
         note(f"warning: the configuration has entries that mean nothing here: {', '.join(sorted(given.keys() - known))}")
     keys = (*hyperparameters.FLAGS, "sampling", "channel_order", "fp16_pixels", "prompt", "name")
-    return given | {k: getattr(options, k) for k in keys if getattr(options, k) is not None}
+    given |= {k: getattr(options, k) for k in keys if getattr(options, k) is not None}
+    for key, value in given.items():
+        if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+            raise ConvertError(f"configuration: {key} has a character that UTF-8 cannot hold")
+    return given
 
 
 def preprocessing(options, variant, given):
@@ -118,14 +122,15 @@ def _is_half(values):
         return all(np.array_equal(part.astype("<f2"), part) for part in _chunks(values))
 
 
-def _cast(name, values, dtype):
+def _cast(name, origin, values, dtype):
     """Chunks of `values` as dtype, rounded to nearest even; a value that is not finite afterwards is an error."""
     for part in _chunks(values):
         with np.errstate(over="ignore"):
             out = part.astype(dtype)
         if not np.all(np.isfinite(out)):
-            reason = "is too large for f16: use --type f32" if np.all(np.isfinite(part)) and dtype == "<f2" else "is not finite"
-            raise ConvertError(f"{name}: a value {reason}")
+            reason = "is too large for f16: use --type f32" if np.all(np.isfinite(part)) and dtype == "<f2" else \
+                "is not finite: the checkpoint is damaged or its training diverged"
+            raise ConvertError(f"{name}: a value {reason} ({origin})")
         yield out
 
 
@@ -144,7 +149,8 @@ def producer(entries, tensors, element_type):
         half = entry.half and (element_type == "f16" or element_type == "auto" and _is_half(values))
         if live:
             print(f"\rconvert: {index + 1}/{len(entries)} tensors", end="" if index + 1 < len(entries) else "\n", file=sys.stderr)
-        return (gguf_writer.F16, _cast(name, values, "<f2")) if half else (gguf_writer.F32, _cast(name, values, "<f4"))
+        origin = ", ".join(f"{key} in {tensors[key].file}" for key, _ in entry.needs)
+        return (gguf_writer.F16, _cast(name, origin, values, "<f2")) if half else (gguf_writer.F32, _cast(name, origin, values, "<f4"))
     return produce
 
 
@@ -186,7 +192,8 @@ def main(argv=None):
         print(f"convert: error: {e}", file=sys.stderr)
         return 1
     except OSError as e:
-        print(f"convert: error: {e.filename or options.output}: {e.strerror}", file=sys.stderr)
+        inside = e.filename is None or str(e.filename).endswith(".part")  # the temporary file beside the output
+        print(f"convert: error: {options.output if inside else e.filename}: {e.strerror}", file=sys.stderr)
         return 1
     return 0
 

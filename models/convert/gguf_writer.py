@@ -1,4 +1,5 @@
 """GGUF version 3, written as a stream: one tensor in memory at a time, its element type chosen while it is written."""
+import errno
 import hashlib
 import os
 import pathlib
@@ -101,7 +102,9 @@ def write(path, metadata, tensors, produce):
     tensors   [(name, row-major shape)]
     produce   name -> (F32 or F16, iterable of arrays of that type, together the tensor in row-major order)
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).resolve()  # a symbolic link stays one
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file; give the name of a file to write", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "x+b") as f:

@@ -133,6 +133,12 @@ def _flags(tensors, given):
     return flags
 
 
+# What the runtime takes (src/config.c); the sizes of tensors are checked against each other instead.
+_RANGES = {"frames": (1, 64), "image_size": (1, 1024), "visual_tokens": (1, 1024), "key_frame_size": (1, 4096), "keyword_limit": (2, 1024),
+           "text_positions": (2, 4096), "detr_queries": (1, 1024), "detr_classes": (2, 4096), "actions": (1, 4096), "mamba_state": (1, 256),
+           "mamba_conv": (1, 16), "mamba_expand": (1, 8)}
+
+
 def _is_size(key, value):
     if key in ("key_frame_size", "resnet_blocks"):
         return isinstance(value, list) and len(value) == (2 if key == "key_frame_size" else 4) and all(
@@ -145,6 +151,9 @@ def _check(c):
     for key in SIZES:
         if not _is_size(key, c[key]) and not (v1 and key in _PLUS_PLUS_ONLY):
             raise ConvertError(f"configuration: {key} = {c[key]} is not a usable size")
+        least, most = _RANGES.get(key, (0, 1 << 20))
+        if not all(least <= v <= most for v in (c[key] if isinstance(c[key], list) else [c[key]])) and not (v1 and key in _PLUS_PLUS_ONLY):
+            raise ConvertError(f"configuration: {key} = {c[key]}; {least} to {most} are allowed")
     choices = {"variant": ("refatomnet++", "refatomnet"), "box_sigmoid": (True, False), "branches": ("both", "2"),
                "logit_divisor": (2, 3), "mamba_depth": (1, 2)}
     for key, allowed in choices.items():
@@ -179,6 +188,11 @@ def resolve(tensors, given):
     return c
 
 
+def _in_range(key, value):
+    """A mean or standard deviation that the runtime takes."""
+    return (1e-6 if key.endswith(".std") else -1e6) <= value <= 1e6
+
+
 def preprocessing(name, given):
     """The named profile with the values that the configuration or the options give."""
     profile = dict(PROFILES[name])
@@ -188,7 +202,7 @@ def preprocessing(name, given):
                 type(v) in (int, float) for v in value):
             value = [float(v) for v in value]
         if type(value) is not type(default) or value not in _ALLOWED.get(key, (value,)) or (
-                isinstance(value, list) and not all(type(v) is float for v in value)):
+                isinstance(value, list) and not all(type(v) is float and _in_range(key, v) for v in value)):
             raise ConvertError(f"configuration: {key} = {value!r} is not a value it can have")
         profile[key] = value
     return profile

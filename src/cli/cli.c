@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "cores.h"
+#include "error.h"
+#include "unicode.h"
 
 static void write_message(void *user, enum rfa_status status, const char *message)
 {
@@ -168,6 +170,19 @@ enum rfa_status rfa_cli_create_session(rfa_session **session, const rfa_model *m
     return rfa_session_create(session, model, options);
 }
 
+enum rfa_status rfa_cli_check_answer(const struct rfa_result *result, const struct rfa_log *log)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < result->actions; i++)
+        sum += fabs((double)result->logits[i]);
+    for (int i = 0; i < 4; i++)
+        sum += fabs((double)result->box[i]);
+    return isfinite(sum) ? RFA_OK
+                         : rfa_fail(log, RFA_ERR_FORMAT,
+                                    "the model's answer is not finite: 'refatom verify' checks the model; prepared "
+                                    "pixels must be normalised numbers");
+}
+
 const char *rfa_cli_bytes(char text[16], size_t bytes)
 {
     static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -182,34 +197,21 @@ const char *rfa_cli_bytes(char text[16], size_t bytes)
 void rfa_cli_json_string(FILE *out, const char *text, size_t length)
 {
     fputc('"', out);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
+    for (size_t i = 0, bytes; i < length; i += bytes) {
+        uint32_t c;
+        bytes = rfa_utf8_decode(&c, text + i, length - i);
+        if (bytes == 0) {
+            fputs("\\ufffd", out);
+            bytes = 1;
+        } else if (c == '"' || c == '\\') {
+            fprintf(out, "\\%c", (int)c);
+        } else if (c < 0x20 || c == 0x7f) {
+            fprintf(out, "\\u%04x", (unsigned)c);
+        } else {
+            fwrite(text + i, 1, bytes, out);
+        }
     }
     fputc('"', out);
-}
-
-FILE *rfa_cli_create_file(const char *path)
-{
-    FILE *file = fopen(path, "wb");
-    if (!file)
-        fprintf(stderr, "refatom: %s: cannot be written: %s\n", path, strerror(errno));
-    return file;
-}
-
-enum rfa_status rfa_cli_finish_file(FILE *file, const char *path, enum rfa_status status)
-{
-    bool failed = ferror(file) != 0;
-    failed |= fclose(file) != 0;
-    if (status != RFA_OK || !failed)
-        return status;
-    fprintf(stderr, "refatom: %s: cannot be written; is the disk full?\n", path);
-    return RFA_ERR_IO;
 }
 
 double rfa_cli_now(void)

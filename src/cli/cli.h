@@ -71,17 +71,14 @@ bool rfa_cli_real(double *out, const char *option, const char *text);
 /* Prints failures to stderr as "refatom: message", notices only when stderr is a terminal. */
 extern const struct rfa_log rfa_cli_log;
 
+/* An answer that is not finite can be neither ranked nor written as JSON; damaged weights or pixels give it. */
+RFA_CHECKED enum rfa_status rfa_cli_check_answer(const struct rfa_result *result, const struct rfa_log *log);
+
 /* "3.6 GiB", "48.0 MiB", "12.0 KiB", "7 B" into text[16]. */
 const char *rfa_cli_bytes(char text[16], size_t bytes);
 
-/* Writes a JSON string with its quotes; `text` is UTF-8. */
+/* Writes a JSON string with its quotes; `text` is UTF-8, and what is not valid in it becomes U+FFFD. */
 void rfa_cli_json_string(FILE *out, const char *text, size_t length);
-
-/* Opens a file for writing from the start; NULL after a message. */
-FILE *rfa_cli_create_file(const char *path);
-
-/* Closes it after work that ended with `status`; a file that could not take everything is a failure, with a message. */
-RFA_CHECKED enum rfa_status rfa_cli_finish_file(FILE *file, const char *path, enum rfa_status status);
 
 /* Seconds of a clock that only moves forward. */
 double rfa_cli_now(void);

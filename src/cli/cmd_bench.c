@@ -4,6 +4,7 @@
 
 #include "bench.h"
 #include "device_list.h"
+#include "output.h"
 
 static const char help[] =
     "refatom bench kernels [--filter TEXT] [--seconds S] [--threads N] [--cpu TIER] [--json]\n"
@@ -89,8 +90,13 @@ static bool read_numbers(struct job *job, double seconds)
     struct rfa_bench_options *o = &job->options;
     o->seconds = seconds;
     o->filter = job->filter;
+    if (job->seconds && !rfa_cli_real(&o->seconds, "--seconds", job->seconds))
+        return false;
+    if (o->seconds < 0 || o->seconds > 86400) {
+        fputs("refatom: --seconds takes 0 to 86400\n", stderr);
+        return false;
+    }
     return rfa_cli_session_options(&o->session, &job->session) &&
-           (!job->seconds || rfa_cli_real(&o->seconds, "--seconds", job->seconds)) &&
            (!job->answers || rfa_cli_number(&o->answers, "--answers", job->answers, 1, 10000000));
 }
 
@@ -121,7 +127,8 @@ static int run(int argc, char **argv)
         fputs("refatom: bench wants 'kernels' or 'model MODEL'; see 'refatom bench --help'\n", stderr);
         return EXIT_USAGE;
     }
-    if (!read_numbers(&job, kernels ? 0.2 : 8) || !read_devices(&job))
+    if (!read_numbers(&job, kernels ? 0.2 : 8) || !read_devices(&job) ||
+        !rfa_output_is_no_input(job.options.svg, &job.positional[1], 1))
         return EXIT_USAGE;
     if (kernels)
         return rfa_bench_kernels(&job.options) ? EXIT_DONE : EXIT_FAILED;

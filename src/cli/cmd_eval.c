@@ -353,25 +353,12 @@ static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample
     return status;
 }
 
-/* Scores that are not finite cannot be ranked; only a damaged model gives them. */
-static enum rfa_status check_finite(struct eval *e, const struct rfa_result *result)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < result->actions; i++)
-        sum += fabs((double)result->logits[i]);
-    for (int i = 0; i < 4; i++)
-        sum += fabs((double)result->box[i]);
-    return isfinite(sum) ? RFA_OK
-                         : rfa_fail(&e->options.log, RFA_ERR_FORMAT,
-                                    "the model's answer is not finite; 'refatom verify' checks the file");
-}
-
 static enum rfa_status answer(struct eval *e, struct rfa_sample *sample)
 {
     struct rfa_result result;
     RFA_TRY(rfa_encode_caption(e->session, sample->caption, strlen(sample->caption)));
     RFA_TRY(rfa_answer(e->session, &result));
-    RFA_TRY(check_finite(e, &result));
+    RFA_TRY(rfa_cli_check_answer(&result, &e->options.log));
     sample->logits = result.logits;
     for (int i = 0; i < 4; i++)
         sample->predicted[i] = (double)result.box[i];

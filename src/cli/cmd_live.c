@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "draw.h"
 #include "media.h"
+#include "output.h"
 #include "score.h"
 
 enum { TOP = 3, LABEL_BYTES = 96 };
@@ -30,6 +31,7 @@ struct live {
     struct rfa_model_info info;
     struct rfa_media_stream *stream;
     struct rfa_stream_info stream_info;
+    struct rfa_output output;
     struct rfa_media_writer *writer;
     struct rfa_picture *recent; /* the last sampled frames, [keep]; number i at i % keep */
     long keep;                  /* from the key frame, the middle of the clip, to the newest */
@@ -72,12 +74,8 @@ static int parse(struct live *l, int argc, char **argv)
 {
     struct job *job = &l->job;
     const struct rfa_cli_option options[] = {
-        {"--video", &job->video, NULL},
-        {"--caption", &job->caption, NULL},
-        {"--every", &job->every, NULL},
-        {"--scene", &job->scene, NULL},
-        {"--annotate", &job->annotate, NULL},
-        {"--json", NULL, &job->json},
+        {"--video", &job->video, NULL},         {"--caption", &job->caption, NULL},   {"--every", &job->every, NULL},
+        {"--scene", &job->scene, NULL},         {"--annotate", &job->annotate, NULL}, {"--json", NULL, &job->json},
         RFA_CLI_SESSION_OPTIONS(&job->session),
     };
     if (rfa_cli_parse(argc, argv, options, sizeof options / sizeof options[0], &job->model_path, 1) < 0)
@@ -86,6 +84,8 @@ static int parse(struct live *l, int argc, char **argv)
         fputs("refatom: live wants MODEL, --video and --caption; see 'refatom live --help'\n", stderr);
         return EXIT_USAGE;
     }
+    if (!rfa_output_is_no_input(job->annotate, (const char *const[]){job->model_path, job->video}, 2))
+        return EXIT_USAGE;
     l->scene_every = 4;
     if (job->every && !rfa_cli_number(&l->every, "--every", job->every, 1, 100000))
         return EXIT_USAGE;
@@ -165,6 +165,7 @@ static enum rfa_status push(struct live *l, const struct rfa_image *frame)
         RFA_TRY(rfa_encode_scene(l->session, &key));
     }
     RFA_TRY(rfa_answer(l->session, &l->result));
+    RFA_TRY(rfa_cli_check_answer(&l->result, &l->options.log));
     keep_answer(l);
     l->took = rfa_cli_now() - started;
     return RFA_OK;
@@ -221,7 +222,10 @@ static enum rfa_status draw(struct live *l, const struct rfa_image *frame)
     double rate = l->stream_info.frames_per_second > 0 ? l->stream_info.frames_per_second : 30;
     enum rfa_status status = RFA_OK;
     if (!l->writer)
-        status = rfa_media_writer_open(&l->writer, l->job.annotate, image.width, image.height, rate, &rfa_cli_log);
+        status = rfa_output_begin(&l->output, l->job.annotate, &rfa_cli_log);
+    if (!l->writer && status == RFA_OK)
+        status = rfa_media_writer_open(&l->writer, rfa_output_name(&l->output), image.width, image.height, rate,
+                                       &rfa_cli_log);
     if (status == RFA_OK)
         status = rfa_media_writer_add(l->writer, &image);
     rfa_picture_free(&picture);
@@ -261,11 +265,16 @@ static int run(int argc, char **argv)
         return parsed;
     enum rfa_status status = prepare(&l);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     if (status == RFA_OK)
         status = follow(&l);
     if (l.answered && !l.job.json && isatty(STDOUT_FILENO))
         fputs("\n", stdout);
     enum rfa_status closed = rfa_media_writer_close(&l.writer);
+    if (closed == RFA_OK && l.answered == 0 &&
+        !interrupted) /* a recording with answers stays, also where its source failed */
+        closed = status;
+    closed = rfa_output_end(&l.output, closed);
     rfa_media_stream_close(&l.stream);
     rfa_session_end(&l.session);
     rfa_model_close(&l.model);

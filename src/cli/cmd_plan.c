@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "output.h"
 #include "svg.h"
 
 static const char help[] =
@@ -125,7 +126,8 @@ static void svg_block(FILE *out, const struct plan *p, const struct rfa_block_in
 
 static int write_svg(const struct plan *p, const char *path)
 {
-    FILE *out = rfa_cli_create_file(path);
+    struct rfa_output output;
+    FILE *out = rfa_output_open(&output, path, &p->options.log);
     if (!out)
         return EXIT_FAILED;
     struct rfa_block_info b;
@@ -136,7 +138,7 @@ static int write_svg(const struct plan *p, const char *path)
             if (b.bytes && b.kept == (kept == 1))
                 svg_block(out, p, &b);
     fputs("</svg>\n", out);
-    return rfa_cli_finish_file(out, path, RFA_OK) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
+    return rfa_output_close(&output, out, RFA_OK) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int report(struct plan *p, bool steps, bool blocks, const char *svg)
@@ -178,7 +180,7 @@ static int run(int argc, char **argv)
         fputs("refatom: plan wants MODEL; see 'refatom plan --help'\n", stderr);
         return EXIT_USAGE;
     }
-    if (!rfa_cli_session_options(&p.options, &session))
+    if (!rfa_output_is_no_input(svg, &path, 1) || !rfa_cli_session_options(&p.options, &session))
         return EXIT_USAGE;
     if (rfa_model_open(&p.model, path, &p.options.log) != RFA_OK)
         return EXIT_FAILED;

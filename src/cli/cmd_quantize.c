@@ -12,6 +12,7 @@
 #include "file_map.h"
 #include "gguf_writer.h"
 #include "kernels.h"
+#include "output.h"
 #include "panel.h"
 #include "session.h"
 
@@ -386,7 +387,7 @@ static int parse(struct job *j, int argc, char **argv)
     }
     j->in_path = path[0];
     j->out_path = path[1];
-    return EXIT_DONE;
+    return rfa_output_is_no_input(j->out_path, &j->in_path, 1) ? EXIT_DONE : EXIT_USAGE;
 }
 
 static int run(int argc, char **argv)

@@ -7,6 +7,7 @@
 
 #include "draw_answer.h"
 #include "cli.h"
+#include "output.h"
 #include "source.h"
 #include "trace.h"
 
@@ -73,7 +74,9 @@ static int parse(struct job *job, int argc, char **argv)
         fputs("refatom: --annotate needs --video: prepared inputs have no picture\n", stderr);
         return EXIT_USAGE;
     }
-    return EXIT_DONE;
+    const char *const read[] = {job->model_path, job->source.video, job->source.inputs};
+    bool apart = rfa_output_is_no_input(job->annotate, read, 3) && rfa_output_is_no_input(job->trace_path, read, 3);
+    return apart ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ------------------------------------------------------------------ work */
@@ -109,7 +112,7 @@ static enum rfa_status answer(struct run *r)
     rfa_cli_progress("");
     if (status == RFA_OK && r->trace)
         status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
-    return status;
+    return status != RFA_OK ? status : rfa_cli_check_answer(&r->result, &r->options.log);
 }
 
 /* ------------------------------------------------------------------ output */

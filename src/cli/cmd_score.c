@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "output.h"
 #include "page.h"
 #include "plot.h"
 #include "score.h"
@@ -33,8 +34,9 @@ static const char help[] =
 static enum rfa_status write_svg(const char *path, const struct rfa_score *score, const struct rfa_results_run *run,
                                  const struct rfa_samples *samples)
 {
-    FILE *out = rfa_cli_create_file(path);
-    return out ? rfa_cli_finish_file(out, path, rfa_plot_svg(out, score, run, samples)) : RFA_ERR_IO;
+    struct rfa_output output;
+    FILE *out = rfa_output_open(&output, path, &rfa_cli_log);
+    return out ? rfa_output_close(&output, out, rfa_plot_svg(out, score, run, samples)) : RFA_ERR_IO;
 }
 
 static int print(struct rfa_samples *samples, const struct rfa_results_run *run, const struct job *job)
@@ -69,6 +71,9 @@ static int parse(struct job *job, const char **path, int argc, char **argv)
     }
     if (job->report && !job->html)
         job->html = "report.html";
+    if (files > 0 && (!rfa_output_is_no_input(job->svg, path, (size_t)files) ||
+                      !rfa_output_is_no_input(job->html, path, (size_t)files)))
+        return 0;
     return files;
 }
 

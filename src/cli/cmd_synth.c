@@ -9,6 +9,7 @@
 #include "gguf_writer.h"
 #include "half.h"
 #include "json.h"
+#include "output.h"
 #include "quant.h"
 #include "random_weights.h"
 #include "synth_text.h"
@@ -240,7 +241,7 @@ static int parse(struct synth *s, int argc, char **argv)
     s->seed = (uint64_t)number;
     s->config_path = positional[0];
     s->path = positional[1];
-    return EXIT_DONE;
+    return rfa_output_is_no_input(s->path, positional, 1) ? EXIT_DONE : EXIT_USAGE;
 }
 
 static int run(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "output.h"
 
 enum { JPEG_QUALITY = 92 };
 
@@ -19,11 +20,14 @@ enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *k
                                      const struct rfa_log *log)
 {
     struct rfa_picture picture;
+    struct rfa_output output = {.log = log};
     RFA_TRY(rfa_media_annotate(&picture, key, answer, log));
     struct rfa_image image = rfa_picture_image(&picture);
-    enum rfa_status status = rfa_media_write_jpeg(path, &image, JPEG_QUALITY, log);
+    enum rfa_status status = rfa_output_begin(&output, path, log);
+    if (status == RFA_OK)
+        status = rfa_media_write_jpeg(rfa_output_name(&output), &image, JPEG_QUALITY, log);
     rfa_picture_free(&picture);
-    return status;
+    return rfa_output_end(&output, status);
 }
 
 struct copy {
@@ -67,12 +71,14 @@ enum rfa_status rfa_annotate_video(const char *path, const char *video, double s
 {
     struct copy c = {.writer = NULL};
     struct rfa_stream_options options = {.start_seconds = start};
-    RFA_TRY(rfa_media_stream_open(&c.stream, video, &options, log));
-    rfa_media_stream_describe(c.stream, &c.info);
-    enum rfa_status status = copy_frames(&c, path, seconds > 0 ? start + seconds : 0, answer, log);
+    struct rfa_output output;
+    RFA_TRY(rfa_output_begin(&output, path, log));
+    enum rfa_status status = rfa_media_stream_open(&c.stream, video, &options, log);
+    if (status == RFA_OK) {
+        rfa_media_stream_describe(c.stream, &c.info);
+        status = copy_frames(&c, rfa_output_name(&output), seconds > 0 ? start + seconds : 0, answer, log);
+    }
     enum rfa_status closed = rfa_media_writer_close(&c.writer);
     rfa_media_stream_close(&c.stream);
-    if (status != RFA_OK)
-        remove(path);
-    return status != RFA_OK ? status : closed;
+    return rfa_output_end(&output, status != RFA_OK ? status : closed);
 }

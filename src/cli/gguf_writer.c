@@ -1,12 +1,12 @@
-#define _XOPEN_SOURCE 700 /* realpath, fsync, O_EXCL */
+#define _XOPEN_SOURCE 700 /* fsync, fileno */
 
 #include "gguf_writer.h"
 
 #include "../checked.h"
 #include "digest.h"
+#include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ struct tensor {
 
 struct rfa_gguf_writer {
     const struct rfa_log *log;
-    char *path, *temporary;
+    struct rfa_output output;
     FILE *file;
     enum rfa_status failure; /* the first one */
     struct bytes values;     /* the metadata section as it will stand in the file */
@@ -58,12 +58,12 @@ static enum rfa_status keep(struct rfa_gguf_writer *w, enum rfa_status status)
 
 static enum rfa_status out_of_memory(struct rfa_gguf_writer *w)
 {
-    return keep(w, rfa_fail(w->log, RFA_ERR_NOMEM, "%s: no memory for the table of contents", w->path));
+    return keep(w, rfa_fail(w->log, RFA_ERR_NOMEM, "%s: no memory for the table of contents", w->output.path));
 }
 
 static enum rfa_status io_failure(struct rfa_gguf_writer *w, const char *what)
 {
-    return keep(w, rfa_fail(w->log, RFA_ERR_IO, "%s: cannot %s: %s", w->temporary, what, strerror(errno)));
+    return keep(w, rfa_fail(w->log, RFA_ERR_IO, "%s: cannot %s: %s", w->output.path, what, strerror(errno)));
 }
 
 /* Room for `more` bytes at the end of the metadata; NULL after a failure. */
@@ -108,7 +108,7 @@ static void append_u64(struct rfa_gguf_writer *w, uint64_t x)
 static void append_string(struct rfa_gguf_writer *w, struct rfa_str s)
 {
     if (w->failure == RFA_OK && s.len > RFA_GGUF_MAX_STRING)
-        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: a string of %zu bytes; %d are allowed", w->path, s.len,
+        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: a string of %zu bytes; %d are allowed", w->output.path, s.len,
                          RFA_GGUF_MAX_STRING));
     append_u64(w, s.len);
     append(w, s.data, s.len);
@@ -125,43 +125,14 @@ static bool identifier(struct rfa_str s, size_t limit)
     return s.len > 0 && s.len <= limit;
 }
 
-/* The file that `path` names, symbolic links followed, so that a link stays a link. NULL without memory. */
-static char *resolve(const char *path)
+/* The digest is written last, into the head: a pipe or device will not do. */
+static enum rfa_status create_file(struct rfa_gguf_writer *w, const char *path)
 {
-    char *real = realpath(path, NULL);
-    if (!real && (real = malloc(strlen(path) + 1)) != NULL)
-        strcpy(real, path);
-    return real;
-}
-
-/* A new file beside the target: same file system, so that the rename is one step. */
-static enum rfa_status create_temporary(struct rfa_gguf_writer *w)
-{
-    size_t room = strlen(w->path) + 48;
     struct stat s;
-    int fd = -1;
-    if (stat(w->path, &s) == 0 && !S_ISREG(s.st_mode))
-        return rfa_fail(w->log, RFA_ERR_IO, "%s: not a regular file; give the name of a file to write", w->path);
-    w->temporary = malloc(room);
-    if (!w->temporary)
-        return out_of_memory(w);
-    for (int i = 0; fd < 0 && i < 100; i++) {
-        snprintf(w->temporary, room, "%s.%ld-%d.part", w->path, (long)getpid(), i);
-        fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
-    if (fd >= 0)
-        w->file = fdopen(fd, "wb");
-    if (w->file)
-        return RFA_OK;
-    int error = errno;
-    if (fd >= 0) {
-        close(fd);
-        unlink(w->temporary);
-    }
-    return rfa_fail(w->log, RFA_ERR_IO, "%s: cannot create it: %s; is the folder there, writable and not full?",
-                    w->temporary, strerror(error));
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode))
+        return rfa_fail(w->log, RFA_ERR_IO, "%s: not a regular file; give the name of a file to write", path);
+    w->file = rfa_output_open(&w->output, path, w->log);
+    return w->file ? RFA_OK : RFA_ERR_IO;
 }
 
 static void release(struct rfa_gguf_writer *w)
@@ -169,8 +140,6 @@ static void release(struct rfa_gguf_writer *w)
     free(w->values.data);
     free(w->key);
     free(w->tensor);
-    free(w->temporary);
-    free(w->path);
     free(w);
 }
 
@@ -181,10 +150,9 @@ enum rfa_status rfa_gguf_writer_open(struct rfa_gguf_writer **out, const char *p
     if (!w)
         return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
     w->log = log;
-    w->path = resolve(path);
     w->key = malloc(RFA_GGUF_MAX_VALUES * sizeof *w->key);
     enum rfa_status status =
-        w->path && w->key ? create_temporary(w) : rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
+        w->key ? create_file(w, path) : rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
     if (status != RFA_OK) {
         release(w);
         return status;
@@ -201,12 +169,13 @@ static void put_key_str(struct rfa_gguf_writer *w, struct rfa_str key, enum rfa_
     if (w->failure != RFA_OK)
         return;
     if (w->head_written)
-        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: key \"%s\" comes after the data", w->path, key.data));
+        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: key \"%s\" comes after the data", w->output.path, key.data));
     else if (!identifier(key, RFA_GGUF_MAX_KEY))
         keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: a key of %zu bytes is not 1 to %d printable ASCII characters",
-                         w->path, key.len, RFA_GGUF_MAX_KEY));
+                         w->output.path, key.len, RFA_GGUF_MAX_KEY));
     else if (w->value_count == RFA_GGUF_MAX_VALUES)
-        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: more than %d metadata entries", w->path, RFA_GGUF_MAX_VALUES));
+        keep(w,
+             rfa_fail(w->log, RFA_ERR_ARG, "%s: more than %d metadata entries", w->output.path, RFA_GGUF_MAX_VALUES));
     else
         w->key[w->value_count++] = w->values.count;
     append_string(w, key);
@@ -394,18 +363,18 @@ void rfa_gguf_declare(struct rfa_gguf_writer *w, struct rfa_str name, enum rfa_t
     if (w->failure != RFA_OK)
         return;
     if (w->head_written)
-        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: a tensor is declared after the first data", w->path));
+        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: a tensor is declared after the first data", w->output.path));
     else if (!identifier(name, RFA_GGUF_MAX_NAME))
         keep(w,
              rfa_fail(w->log, RFA_ERR_ARG, "%s: a tensor name of %zu bytes is not 1 to %d printable ASCII characters",
-                      w->path, name.len, RFA_GGUF_MAX_NAME));
+                      w->output.path, name.len, RFA_GGUF_MAX_NAME));
     else if (w->tensor_count == RFA_GGUF_MAX_TENSORS)
-        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: more than %d tensors", w->path, RFA_GGUF_MAX_TENSORS));
+        keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: more than %d tensors", w->output.path, RFA_GGUF_MAX_TENSORS));
     else if (!shape_bytes(&bytes, type, rank > RFA_MAX_DIMS ? 0 : rank, dim) ||
              !rfa_mul_add(&end, 1, w->data_bytes, bytes) || !rfa_mul_round_up(&end, end, RFA_GGUF_WRITER_ALIGNMENT))
         keep(w, rfa_fail(w->log, RFA_ERR_ARG,
                          "%s: tensor \"%.*s\" has no valid shape: 1 to %d dimensions, none 0, below 2^64 bytes",
-                         w->path, (int)name.len, name.data, RFA_MAX_DIMS));
+                         w->output.path, (int)name.len, name.data, RFA_MAX_DIMS));
     else
         t = new_tensor(w);
     if (!t)
@@ -424,8 +393,8 @@ static enum rfa_status check_unique(struct rfa_gguf_writer *w, struct rfa_str *s
     qsort(s, count, sizeof *s, rfa_str_compare);
     for (size_t i = 1; i < count; i++) {
         if (rfa_str_compare(&s[i - 1], &s[i]) == 0)
-            return keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: %s \"%.*s\" is given twice", w->path, what, (int)s[i].len,
-                                    s[i].data));
+            return keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: %s \"%.*s\" is given twice", w->output.path, what,
+                                    (int)s[i].len, s[i].data));
     }
     return RFA_OK;
 }
@@ -530,7 +499,7 @@ enum rfa_status rfa_gguf_write(struct rfa_gguf_writer *w, const void *data, size
     while (bytes > 0) {
         if (w->current == w->tensor_count)
             return keep(w, rfa_fail(w->log, RFA_ERR_ARG, "%s: %zu bytes more data than the tensors declared have",
-                                    w->path, bytes));
+                                    w->output.path, bytes));
         const struct tensor *t = &w->tensor[w->current];
         uint64_t left = t->bytes - w->current_done;
         size_t piece = bytes < left ? bytes : (size_t)left;
@@ -554,8 +523,9 @@ static enum rfa_status complete(struct rfa_gguf_writer *w)
         RFA_TRY(write_head(w));
     if (w->current < w->tensor_count) {
         const struct tensor *t = &w->tensor[w->current];
-        return rfa_fail(w->log, RFA_ERR_ARG, "%s: the data ends inside tensor \"%.*s\" (%llu of %llu bytes)", w->path,
-                        (int)t->name_len, t->name, (unsigned long long)w->current_done, (unsigned long long)t->bytes);
+        return rfa_fail(w->log, RFA_ERR_ARG, "%s: the data ends inside tensor \"%.*s\" (%llu of %llu bytes)",
+                        w->output.path, (int)t->name_len, t->name, (unsigned long long)w->current_done,
+                        (unsigned long long)t->bytes);
     }
     RFA_TRY(write_digest(w));
     if (fflush(w->file) != 0 || fsync(fileno(w->file)) != 0)
@@ -572,17 +542,13 @@ enum rfa_status rfa_gguf_writer_finish(struct rfa_gguf_writer **writer)
         w->file = NULL;
         if (fclose(file) != 0)
             status = io_failure(w, "write");
-        else if (rename(w->temporary, w->path) != 0)
-            status =
-                rfa_fail(w->log, RFA_ERR_IO, "%s: cannot rename it to %s: %s", w->temporary, w->path, strerror(errno));
+    } else {
+        fclose(w->file);
     }
-    if (status != RFA_OK) {
-        rfa_gguf_writer_discard(writer);
-        return status;
-    }
+    status = rfa_output_end(&w->output, status);
     release(w);
     *writer = NULL;
-    return RFA_OK;
+    return status;
 }
 
 void rfa_gguf_writer_discard(struct rfa_gguf_writer **writer)
@@ -590,9 +556,8 @@ void rfa_gguf_writer_discard(struct rfa_gguf_writer **writer)
     struct rfa_gguf_writer *w = *writer;
     if (!w)
         return;
-    if (w->file)
-        fclose(w->file);
-    unlink(w->temporary);
+    fclose(w->file);
+    rfa_output_end(&w->output, RFA_ERR_IO);
     release(w);
     *writer = NULL;
 }

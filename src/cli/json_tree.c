@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unicode.h"
+
 enum { MAX_DEPTH = 32, MAX_NUMBER = 64, MAX_NODES = 1 << 24 };
 
 struct parser {
@@ -117,6 +119,20 @@ static bool escape(struct parser *p)
     return true;
 }
 
+/* Behind the first byte of a character that is not ASCII: takes all of it. */
+static bool take_character(struct parser *p)
+{
+    uint32_t code;
+    const char *first = p->at - 1;
+    size_t bytes = rfa_utf8_decode(&code, first, (size_t)(p->end - first));
+    if (bytes == 0)
+        return refuse(p, "a string is not valid UTF-8");
+    for (size_t i = 0; i < bytes; i++)
+        put(p, (unsigned char)first[i]);
+    p->at = first + bytes;
+    return true;
+}
+
 /* The opening quote is behind us. A decoded string is never longer than its text, and its zero byte takes the closing
  * quote's place. */
 static bool read_string(struct parser *p, struct rfa_str *out)
@@ -128,9 +144,9 @@ static bool read_string(struct parser *p, struct rfa_str *out)
             break;
         if (c < 0x20)
             return refuse(p, "a string does not end, or holds a control character");
-        if (c != '\\')
+        if (c != '\\' && c < 0x80)
             put(p, c);
-        else if (!escape(p))
+        else if (!(c < 0x80 ? escape(p) : take_character(p)))
             return false;
     }
     *out = (struct rfa_str){begin, (size_t)(p->tree->text + p->tree->text_used - begin)};

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "media.h"
 #include "metrics.h"
+#include "output.h"
 #include "plot.h"
 #include "svg.h"
 
@@ -19,7 +20,7 @@ struct graded {
 
 struct page {
     FILE *out;
-    const char *path, *videos;
+    const char *path, *videos; /* path: of the temporary file, so that nothing else has its name with .jpg added */
     const struct rfa_score *score;
     const struct rfa_results_run *run;
     const struct rfa_samples *samples;
@@ -276,16 +277,19 @@ static enum rfa_status put_page(const struct page *p, struct graded *graded, str
 enum rfa_status rfa_page_write(const char *path, const struct rfa_score *score, const struct rfa_results_run *run,
                                const struct rfa_samples *samples, const char *videos)
 {
-    struct page p = {.path = path, .videos = videos, .score = score, .run = run, .samples = samples};
+    struct rfa_output output;
+    struct page p = {.videos = videos, .score = score, .run = run, .samples = samples};
     struct graded *graded = malloc((samples->count + 1) * sizeof *graded);
     struct rfa_ranked *ranked = malloc(run->classes * sizeof *ranked);
     enum rfa_status status = RFA_ERR_NOMEM;
     if (!graded || !ranked)
         status = rfa_fail(samples->log, RFA_ERR_NOMEM, "no memory for the page; close other programs");
-    else if (!(p.out = rfa_cli_create_file(path)))
+    else if (!(p.out = rfa_output_open(&output, path, samples->log)))
         status = RFA_ERR_IO;
-    else
-        status = rfa_cli_finish_file(p.out, path, put_page(&p, graded, ranked));
+    else {
+        p.path = rfa_output_name(&output);
+        status = rfa_output_close(&output, p.out, put_page(&p, graded, ranked));
+    }
     free(graded);
     free(ranked);
     return status;

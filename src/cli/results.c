@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -244,6 +245,11 @@ static enum rfa_status open_alone(FILE **out, const char *path, const struct rfa
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    struct stat s;
+    if (fstat(fd, &s) == 0 && !S_ISREG(s.st_mode)) {
+        close(fd);
+        return rfa_fail(log, RFA_ERR_IO, "%s: not a regular file; give the name of a file to write", path);
+    }
     if (fcntl(fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
         close(fd);
         return rfa_fail(log, RFA_ERR_IO, "%s: another run is writing to it; wait for it or give another file", path);

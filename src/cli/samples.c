@@ -125,6 +125,12 @@ static const char *make_key(const struct line *l)
     return key;
 }
 
+static bool is_number_or_absent(const struct line *l, const char *name)
+{
+    const struct rfa_json *value = rfa_json_member(l->tree, l->tree->node, name);
+    return !value || value->kind == RFA_JSON_NUMBER || value->kind == RFA_JSON_NULL;
+}
+
 /* key, video, at */
 static const char *read_place(struct line *l, double first_second)
 {
@@ -132,6 +138,8 @@ static const char *read_place(struct line *l, double first_second)
     const struct rfa_json *at = member(l, "at", RFA_JSON_NUMBER), *second = member(l, "second", RFA_JSON_NUMBER);
     struct rfa_str from_key = {NULL, 0};
     double label = second ? second->number : NAN, key_second;
+    if (!is_number_or_absent(l, "at") || !is_number_or_absent(l, "second"))
+        return "its \"at\" or \"second\" is no number";
     if (!video && (!key || !split_key(key, &from_key, &key_second)))
         return "it has neither \"video\" nor a \"key\" of the form VIDEO___SECOND___PERSON";
     if (!video && !second)

@@ -18,6 +18,12 @@ bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command)
                 command, command);
         return false;
     }
+    if (from_video && (!*source->video || strspn(source->caption, " \t\r\n") == strlen(source->caption))) {
+        fprintf(stderr, "refatom: %s is empty; %s\n", *source->video ? "--caption" : "--video",
+                *source->video ? "say who is meant: --caption \"the woman in red\""
+                               : "give a video file or a folder of pictures");
+        return false;
+    }
     source->at_seconds = NAN;
     if (source->at && (!rfa_cli_real(&source->at_seconds, "--at", source->at) || source->at_seconds < 0)) {
         fputs("refatom: --at takes seconds from the beginning of the video\n", stderr);

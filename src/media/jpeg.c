@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #if RFA_WITH_TURBOJPEG
 #include <turbojpeg.h>
@@ -52,6 +53,14 @@ bool rfa_jpeg_is(const struct rfa_bytes *bytes)
 
 #if RFA_WITH_TURBOJPEG
 
+/* A device or pipe is not ours to remove. */
+static void remove_file(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && S_ISREG(s.st_mode))
+        remove(path);
+}
+
 static enum rfa_status write_file(const char *path, const uint8_t *data, size_t size, const struct rfa_log *log)
 {
     FILE *file = fopen(path, "wb");
@@ -66,7 +75,7 @@ static enum rfa_status write_file(const char *path, const uint8_t *data, size_t 
     }
     if (written)
         return RFA_OK;
-    remove(path);
+    remove_file(path);
     return rfa_fail(log, RFA_ERR_IO, "%s: writing failed: %s; check the space on the disk", path, strerror(reason));
 }
 

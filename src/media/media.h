@@ -130,7 +130,7 @@ void rfa_media_stream_close(struct rfa_media_stream **stream); /* nulls the poin
 /* One picture file of any format. Free with rfa_picture_free. */
 RFA_CHECKED enum rfa_status rfa_media_read(struct rfa_picture *out, const char *path, const struct rfa_log *log);
 
-/* quality 1 ... 100. A file that could not be written completely is removed. */
+/* quality 1 ... 100. A file that could not be written completely is removed; a device or pipe is not. */
 RFA_CHECKED enum rfa_status rfa_media_write_jpeg(const char *path, const struct rfa_image *image, int quality,
                                                  const struct rfa_log *log);
 

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import math
+import os
 import pathlib
 import pickle
 import string
@@ -393,11 +394,13 @@ class TestMetadata(Case):
         file = self.save("a.safetensors", maker.checkpoint(maker.MICRO))
         for change, message in (({"vit_heads": 5}, "vit_heads = 5 does not divide"), ({"frames": 0}, "frames = 0"),
                                 ({"patch": "x"}, "patch = x"), ({"cls_id": 400}, "not below vocab"), ({"branches": "3"}, "branches"),
-                                ({"keyword_limit": 49}, "expected [at least 51, 30]"), ({"vit_layers": 3}, "blocks.2.")):
+                                ({"keyword_limit": 49}, "expected [at least 51, 30]"), ({"vit_layers": 3}, "blocks.2."),
+                                ({"frames": 65}, "frames = 65; 1 to 64"), ({"key_frame_size": [5000, 9]}, "1 to 4096"),
+                                ({"keyword_limit": 1}, "2 to 1024"), ({"prompt": "\ud800"}, "prompt has a character")):
             self.config.write_text(json.dumps(maker.MICRO | change))
             text = self.run_convert(file, "--config", self.config, "-o", self.dir / "x.gguf", status=1)
             self.assertIn(message, text)
-        for change in ({"prompt": 3}, {"sampling": "odd"}, {"frame.mean": [1, 2]}, {"key.std": [1, 2, "3"]}, {"fp16_pixels": 1}):
+        for change in ({"prompt": 3}, {"sampling": "odd"}, {"frame.mean": [1, 2]}, {"key.std": [1, 2, "3"]}, {"key.std": [1, 0, 1]}, {"fp16_pixels": 1}):
             self.config.write_text(json.dumps(maker.MICRO | change))
             text = self.run_convert(file, "--config", self.config, "-o", self.dir / "x.gguf", status=1)
             self.assertIn(f"configuration: {list(change)[0]} = ", text)
@@ -549,6 +552,13 @@ class TestFiles(Case):
         before = file.read_bytes()
         self.assertIn("would replace a checkpoint", self.run_convert(file, "--config", self.config, "-o", file, status=1))
         self.assertEqual(file.read_bytes(), before)
+
+    def test_output_is_a_file(self):
+        file, pipe = self.save("a.safetensors", self.tensors), self.dir / "pipe"
+        os.mkfifo(pipe)
+        self.assertIn("pipe: not a regular file", self.run_convert(file, "--config", self.config, "-o", pipe, status=1))
+        self.assertTrue(pipe.is_fifo())
+        self.assertIn("not a regular file", self.run_convert(file, "--config", self.config, "-o", self.dir, status=1))
 
     def test_wrong_usage(self):
         with self.assertRaises(SystemExit) as stop, contextlib.redirect_stderr(io.StringIO()):
