@@ -259,11 +259,21 @@ struct rfa_scan_args {
 };
 typedef void rfa_scan_f32_t(const struct rfa_scan_args *);
 
-enum { RFA_SCAN_CHUNK = 16 }; /* time steps that are prepared and finished together */
+enum {
+    RFA_SCAN_CHUNK = 8,  /* time steps that are prepared and finished together */
+    RFA_SCAN_PANELS = 8, /* most panels of 16 channels that are taken through time together */
+};
+
+/* Panels that are taken through time together: their states are to stay in a first-level cache of 32 KiB. */
+static inline size_t rfa_scan_panels(size_t states)
+{
+    const size_t most = RFA_SCAN_PANELS, held = most * 16;
+    return states <= 16 ? most : states < held ? held / states : 1;
+}
 
 static inline size_t rfa_scan_scratch(size_t states)
 {
-    return (2 * states + 1 + 3 * RFA_SCAN_CHUNK) * 16 * sizeof(float);
+    return (rfa_scan_panels(states) * (2 * states + 1) + 3 * RFA_SCAN_CHUNK) * 16 * sizeof(float);
 }
 
 /* ------------------------------------------------------------------ images */
@@ -296,8 +306,8 @@ typedef void rfa_resize_h_u8_t(const struct rfa_resize_h_args *);
 typedef void rfa_resize_v_f32_t(float *acc, const float *row, float weight, size_t n);
 typedef void rfa_resize_v_u8_t(int32_t *acc, const uint8_t *row, int32_t weight, size_t n);
 
-/* The end of a resize, one plane in place: x[i] = (p - mean) / std, where p is x[i] or, with `fixed`, the int32 sum of 22
- * fraction bits that x[i] holds, as a pixel: float(clamp(sum >> 22, 0, 255)) / 255. */
+/* The end of a resize, one plane in place: x[i] = (p - mean) / std, where p is x[i] or, with `fixed`, the int32 sum of
+ * 22 fraction bits that x[i] holds, as a pixel: float(clamp(sum >> 22, 0, 255)) / 255. */
 typedef void rfa_normalise_f32_t(float *x, size_t n, bool fixed, float mean, float std);
 
 /* ------------------------------------------------------------------ the table */

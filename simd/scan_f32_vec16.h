@@ -1,6 +1,8 @@
 /* Body of scan_f32: RFA_SCAN_F32 is the kernel's name, SCAN_STEPS the time steps that share a pass over the states.
  *
- * Lanes are the 16 channels of a panel. Time goes in chunks of RFA_SCAN_CHUNK steps, each in three passes:
+ * Lanes are the 16 channels of a panel. Several panels go together, so that what is read of a row is long enough for
+ * the hardware to fetch ahead and few pages are in use at a time. Time goes in chunks of RFA_SCAN_CHUNK steps, each
+ * panel through three passes:
  *
  *   prepare   softplus, dt * u, d * u           steps do not depend on each other, so their long chains overlap
  *   update    each state, kept in a register, through SCAN_STEPS steps at once, whose sums y are registers too
@@ -16,28 +18,32 @@
 
 #define SCAN_NORMAL 125.0f
 
-/* The scratch for one panel. */
+/* One panel and its part of the scratch. */
 struct panel {
-    float *rate, *h;     /* [states][16] */
-    float *bound;        /* [16] largest magnitude of the rates, NaN if one is */
-    float *dt, *dtu, *y; /* [RFA_SCAN_CHUNK][16] */
+    size_t channel, lanes; /* the first of its channels, their number <= 16 */
+    float *rate, *h;       /* [states][16] */
+    float *bound;          /* [16] largest magnitude of the rates, NaN if one is */
+    float *dt, *dtu, *y;   /* [RFA_SCAN_CHUNK][16], shared by the panels */
 };
 
-static struct panel panel_of(const struct rfa_scan_args *args)
+/* Panel number i of those that begin with channel c. */
+static struct panel panel_of(const struct rfa_scan_args *args, size_t c, size_t i)
 {
-    float *rate = args->scratch, *h = rate + args->states * 16, *bound = h + args->states * 16, *dt = bound + 16;
-    float *dtu = dt + RFA_SCAN_CHUNK * 16, *y = dtu + RFA_SCAN_CHUNK * 16;
-    return (struct panel){rate, h, bound, dt, dtu, y};
+    size_t channel = c + i * 16, left = args->channels - channel, all = args->states * 16;
+    float *dt = args->scratch, *dtu = dt + RFA_SCAN_CHUNK * 16, *y = dtu + RFA_SCAN_CHUNK * 16;
+    float *rate = y + RFA_SCAN_CHUNK * 16 + i * (2 * all + 16), *h = rate + all, *bound = h + all;
+    return (struct panel){channel, left < 16 ? left : 16, rate, h, bound, dt, dtu, y};
 }
 
-/* Sets rate[n] = a[n] * log2(e) and h[n] for the `lanes` channels from c on. */
-static void load_panel(const struct rfa_scan_args *args, size_t c, size_t lanes, const struct panel *panel)
+/* Sets rate[n] = a[n] * log2(e) and h[n]. */
+static void load_panel(const struct rfa_scan_args *args, const struct panel *panel)
 {
     const vec16 log2e = vec16_set1(RFA_LOG2E_HI);
+    const size_t first = panel->channel * args->states;
     vec16 bound = vec16_zero();
     for (size_t n = 0; n < args->states; n++) {
-        vec16 rate = vec16_mul(vec16_load(args->a + c * args->states + n * 16), log2e);
-        vec16 start = args->state ? vec16_load_n(args->state + c * args->states + n * 16, lanes) : vec16_zero();
+        vec16 rate = vec16_mul(vec16_load(args->a + first + n * 16), log2e);
+        vec16 start = args->state ? vec16_load_n(args->state + first + n * 16, panel->lanes) : vec16_zero();
         vec16_store(panel->rate + n * 16, rate);
         vec16_store(panel->h + n * 16, start);
         bound = vec16_max_magnitude(bound, rate);
@@ -57,10 +63,11 @@ VEC16_INLINE void prefetch_rows(const struct rfa_scan_args *args, size_t t, size
     }
 }
 
-/* Steps t ... t+steps-1 of `lanes` channels from c on. True: all arguments of exp2 are within SCAN_NORMAL. */
-VEC16_INLINE bool prepare(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps, size_t c,
+/* Steps t ... t+steps-1. True: all arguments of exp2 are within SCAN_NORMAL. */
+VEC16_INLINE bool prepare(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
                           size_t lanes)
 {
+    const size_t c = panel->channel;
     const vec16 d = vec16_load_n(args->d + c, lanes);
     const float *delta = args->delta + t * args->delta_stride + c, *from = args->u + t * args->u_stride + c;
     vec16 longest = vec16_zero();
@@ -113,20 +120,21 @@ VEC16_INLINE void update(const struct rfa_scan_args *args, const struct panel *p
 }
 
 VEC16_INLINE void update_chunk(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
-                               size_t c, bool normal)
+                               bool normal)
 {
     size_t s = 0;
     for (; s + SCAN_STEPS <= steps; s += SCAN_STEPS) {
-        prefetch_rows(args, t + s + RFA_SCAN_CHUNK, c);
+        prefetch_rows(args, t + s + RFA_SCAN_CHUNK, panel->channel);
         update(args, panel, t + s, s, SCAN_STEPS, normal);
     }
     for (; s < steps; s++)
         update(args, panel, t + s, s, 1, normal);
 }
 
-VEC16_INLINE void finish(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps, size_t c,
+VEC16_INLINE void finish(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
                          size_t lanes)
 {
+    const size_t c = panel->channel;
     float *dst = args->dst + t * args->dst_stride + c;
     for (size_t s = 0; s < steps; s++) {
         vec16 y = vec16_load(panel->y + s * 16);
@@ -136,29 +144,48 @@ VEC16_INLINE void finish(const struct rfa_scan_args *args, const struct panel *p
     }
 }
 
-/* All time steps of `lanes` <= 16 channels from c on. */
-VEC16_INLINE void scan_panel(const struct rfa_scan_args *args, size_t c, size_t lanes)
+/* Steps t ... t+steps-1 of a panel; `lanes` is a constant where it is 16. */
+VEC16_INLINE void scan_chunk(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
+                             size_t lanes)
 {
-    const struct panel panel = panel_of(args);
-    load_panel(args, c, lanes, &panel);
+    if (prepare(args, panel, t, steps, lanes))
+        update_chunk(args, panel, t, steps, true);
+    else
+        update_chunk(args, panel, t, steps, false);
+    finish(args, panel, t, steps, lanes);
+}
+
+static void store_panel(const struct rfa_scan_args *args, const struct panel *panel)
+{
+    for (size_t n = 0; n < args->states; n++)
+        vec16_store_n(args->state + panel->channel * args->states + n * 16, vec16_load(panel->h + n * 16),
+                      panel->lanes);
+}
+
+/* All time steps of `count` panels from channel c on. */
+static void scan_panels(const struct rfa_scan_args *args, size_t c, size_t count)
+{
+    struct panel panel[RFA_SCAN_PANELS];
+    for (size_t i = 0; i < count; i++) {
+        panel[i] = panel_of(args, c, i);
+        load_panel(args, &panel[i]);
+    }
     for (size_t t = 0; t < args->length; t += RFA_SCAN_CHUNK) {
         size_t steps = args->length - t < RFA_SCAN_CHUNK ? args->length - t : RFA_SCAN_CHUNK;
-        if (prepare(args, &panel, t, steps, c, lanes))
-            update_chunk(args, &panel, t, steps, c, true);
-        else
-            update_chunk(args, &panel, t, steps, c, false);
-        finish(args, &panel, t, steps, c, lanes);
+        for (size_t i = 0; i < count; i++)
+            if (panel[i].lanes == 16)
+                scan_chunk(args, &panel[i], t, steps, 16);
+            else
+                scan_chunk(args, &panel[i], t, steps, panel[i].lanes);
     }
     if (args->state)
-        for (size_t n = 0; n < args->states; n++)
-            vec16_store_n(args->state + (c * args->states + n * 16), vec16_load(panel.h + n * 16), lanes);
+        for (size_t i = 0; i < count; i++)
+            store_panel(args, &panel[i]);
 }
 
 void RFA_SCAN_F32(const struct rfa_scan_args *args)
 {
-    size_t c = 0;
-    for (; c + 16 <= args->channels; c += 16)
-        scan_panel(args, c, 16);
-    if (c < args->channels)
-        scan_panel(args, c, args->channels - c);
+    size_t panels = (args->channels + 15) / 16, most = rfa_scan_panels(args->states);
+    for (size_t i = 0; i < panels; i += most)
+        scan_panels(args, i * 16, panels - i < most ? panels - i : most);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SCAN_CHANNELS = 64, ROWS_A_TASK = 16 };
+enum { ROWS_A_TASK = 16 };
 
 struct head_task {
     const struct rfa_session *s;
@@ -129,22 +129,30 @@ void rfa_gather_run(const struct rfa_session *s, const struct rfa_step *step)
 
 /* ------------------------------------------------------------------ Mamba */
 
+/* Channels of a task: as many as the scan takes through time together, half of them where threads would go without. */
+static size_t task_channels(const struct rfa_session *s, const struct rfa_step *step)
+{
+    const size_t most = 16 * RFA_SCAN_PANELS;
+    return rfa_cols(s, step->out[0]) >= most * (size_t)s->team.threads ? most : most / 2;
+}
+
 static size_t channel_tasks(const struct rfa_session *s, const struct rfa_step *step)
 {
-    return (rfa_cols(s, step->out[0]) + SCAN_CHANNELS - 1) / SCAN_CHANNELS;
+    size_t channels = task_channels(s, step);
+    return (rfa_cols(s, step->out[0]) + channels - 1) / channels;
 }
 
 static size_t channels_of(const struct head_task *t, size_t first)
 {
-    size_t all = rfa_cols(t->s, t->step->out[0]);
-    return all - first < SCAN_CHANNELS ? all - first : SCAN_CHANNELS;
+    size_t left = rfa_cols(t->s, t->step->out[0]) - first, most = task_channels(t->s, t->step);
+    return left < most ? left : most;
 }
 
 static void conv1d_task(void *context, size_t task, int thread)
 {
     const struct head_task *t = context;
     const struct rfa_step *step = t->step;
-    size_t first = task * SCAN_CHANNELS, taps = step->p.mamba.taps;
+    size_t first = task * task_channels(t->s, step), taps = step->p.mamba.taps;
     (void)thread;
     struct rfa_conv1d_args args = {.dst = (float *)rfa_data(t->s, step->out[0]) + first,
                                    .dst_stride = rfa_cols(t->s, step->out[0]),
@@ -168,7 +176,8 @@ static void scan_task(void *context, size_t task, int thread)
 {
     const struct head_task *t = context;
     const struct rfa_step *step = t->step;
-    size_t first = task * SCAN_CHANNELS, inner = rfa_cols(t->s, step->out[0]), states = step->p.mamba.states;
+    size_t first = task * task_channels(t->s, step);
+    size_t inner = rfa_cols(t->s, step->out[0]), states = step->p.mamba.states;
     const float *dbc = rfa_data(t->s, step->in[2]);
     struct rfa_scan_args args = {.dst = (float *)rfa_data(t->s, step->out[0]) + first,
                                  .dst_stride = inner,

@@ -5,7 +5,7 @@ enum { LENGTH = 20, CHANNELS = 32, STATES = 16 };
 
 static float delta[LENGTH][CHANNELS], u[LENGTH][CHANNELS], z[LENGTH][CHANNELS], y[LENGTH][CHANNELS];
 static float a[CHANNELS][STATES], b[LENGTH][STATES], c[LENGTH][STATES], d[CHANNELS], panels[CHANNELS * STATES];
-static _Alignas(64) char scratch[16384]; /* at least rfa_selective_scan_scratch(STATES) bytes */
+static _Alignas(64) char scratch[32768]; /* at least rfa_selective_scan_scratch(STATES) bytes */
 
 int main(void) /* what the scan answers to a single 1 at the beginning */
 {

@@ -117,7 +117,7 @@ static void compare_parts(rfa_scan_f32_t *kernel, size_t length, size_t channels
     static float delta[STEPS * CHANNELS], u[STEPS * CHANNELS], z[STEPS * CHANNELS], dst[2][STEPS * CHANNELS];
     static float b[STEPS * STATES], cmat[STEPS * STATES], a[CHANNELS * STATES], d[CHANNELS];
     static float state[2][CHANNELS * STATES];
-    static _Alignas(64) float scratch[256 * 16];
+    static _Alignas(64) float scratch[320 * 16];
     assert_true(length <= STEPS && channels <= CHANNELS && states <= STATES &&
                 rfa_scan_scratch(STATES) <= sizeof scratch);
     fill_random(delta, length * channels, 6.0f);
@@ -166,7 +166,7 @@ static void compare_decay(rfa_scan_f32_t *kernel, float x)
 {
     rows_cases++;
     float delta[16], u[16] = {0}, a[16], d[16] = {0}, state[2][16], dst[2][16];
-    _Alignas(64) float scratch[256 * 16];
+    _Alignas(64) float scratch[320 * 16];
     const float one = 1.0f, dt = 30.0f; /* softplus(30) is 30 */
     for (int c = 0; c < 16; c++) {
         delta[c] = dt;
@@ -198,7 +198,7 @@ static void compare_decay(rfa_scan_f32_t *kernel, float x)
 
 static void check(rfa_scan_f32_t *kernel)
 {
-    static const size_t lengths[] = {0, 1, 2, 13, 33}, channels[] = {1, 15, 16, 17, 33, 64},
+    static const size_t lengths[] = {0, 1, 2, 13, 33}, channels[] = {1, 15, 16, 17, 33, 64, 131},
                         states[] = {1, 2, 15, 16, 17, 64};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (size_t j = 0; j < sizeof channels / sizeof *channels; j++)
@@ -208,7 +208,7 @@ static void check(rfa_scan_f32_t *kernel)
                                                     mode % 4 == 2, OWN});
     for (int i = 0; i < 100; i++) {
         uint32_t r = random_u32();
-        compare(kernel, &(struct shape){random_size(80), 1 + random_size(40), 1 + random_size(20), r & 1, r & 2, r & 4,
+        compare(kernel, &(struct shape){random_size(80), 1 + random_size(150), 1 + random_size(20), r & 1, r & 2, r & 4,
                                         r & 8, (enum alias)(r & 1 ? (r >> 4) % ALIASES : OWN)});
         compare_parts(kernel, 1 + random_size(99), 1 + random_size(47), 1 + random_size(19));
     }

@@ -14,7 +14,7 @@ enum { LENGTH = 37, CHANNELS = 21, STATES = 5, PANEL_FLOATS = 32 * STATES };
 
 static float delta[LENGTH * CHANNELS], u[LENGTH * CHANNELS], z[LENGTH * CHANNELS], a[CHANNELS * STATES], b[LENGTH * STATES],
     c[LENGTH * STATES], d[CHANNELS], y[LENGTH * CHANNELS], panels[PANEL_FLOATS], state[PANEL_FLOATS];
-static _Alignas(64) unsigned char scratch[8192];
+static _Alignas(64) unsigned char scratch[32768];
 
 static void fill(float *x, size_t n, float scale, float shift)
 {
