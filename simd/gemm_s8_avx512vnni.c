@@ -23,9 +23,10 @@ enum {
     ROWS = 6,
     PANELS = 4,
     COLS = PANELS * RFA_PANEL_N,
-    FEW = 30,    /* rows up to which a product waits for its weights */
-    PIECE = 96,  /* lines: with few rows, those of four panels (24 KiB) stay in L1 for all tiles */
-    AHEAD = 1024 /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
+    FEW = 30,     /* rows up to which a product waits for its weights */
+    UNROLLED = 4, /* lines between two advances of the addresses, whose additions take turns from the products */
+    PIECE = 96,   /* lines: with few rows, those of four panels (24 KiB) stay in L1 for all tiles */
+    AHEAD = 1024  /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
 };
 
 /* Where a tile reads: rows of activations, and the panels with the sums of their weights. */
@@ -38,6 +39,8 @@ struct source {
     size_t lines;
     const int8_t *next; /* weights to fetch into L2 meanwhile, a line with each of the first lines */
     size_t next_lines;
+    const float *target; /* rows to fetch into L1 meanwhile: what the next tile is added to, else where it goes */
+    size_t target_stride;
 };
 
 INLINE __m512i broadcast4(const int8_t *p)
@@ -58,20 +61,25 @@ struct quad {
     __m512i p0, p1, p2, p3;
 };
 
+/* Where the product loop stands in four panels and in rows 0 and 3 of the tile. */
+struct cursor {
+    const int8_t *w0, *w1, *w2, *w3, *a0, *a3;
+};
+
 /* Only the first `panels` of a quad are computed and stored. */
-INLINE struct quad load_lines(const struct source *s, size_t line, const size_t panels)
+INLINE struct quad load_lines(const struct cursor *c, size_t line, const size_t panels)
 {
     const size_t at = line * RFA_LINE;
     struct quad w = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-#define LOAD(j, p)                                                                                                     \
+#define LOAD(j)                                                                                                        \
     if (panels > (j)) {                                                                                                \
-        prefetch(s->w[j] + at);                                                                                        \
-        p = _mm512_load_si512(s->w[j] + at);                                                                           \
+        prefetch(c->w##j + at);                                                                                        \
+        w.p##j = _mm512_load_si512(c->w##j + at);                                                                      \
     }
-    LOAD(0, w.p0)
-    LOAD(1, w.p1)
-    LOAD(2, w.p2)
-    LOAD(3, w.p3)
+    LOAD(0)
+    LOAD(1)
+    LOAD(2)
+    LOAD(3)
 #undef LOAD
     return w;
 }
@@ -104,29 +112,86 @@ INLINE void store(int32_t *sum, const struct quad *acc, const size_t panels)
         _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
 }
 
-#define MULTIPLY(i, row) multiply(&row, a + (i)*s->a_stride, &w, panels)
+#define MULTIPLY(i, row) multiply(&row, ((i) < 3 ? c.a0 : c.a3) + (i) % 3 * stride + line * RFA_PANEL_K, &w, panels)
 #define STORE(i, row)    store(sum + (i)*COLS, &row, panels)
 
-/* One line of the panels with all rows. */
-#define LINE()                                                                                                         \
+/* Line `n` after the cursor with all rows. */
+#define LINE(n)                                                                                                        \
     do {                                                                                                               \
-        const struct quad w = load_lines(s, line, panels);                                                             \
-        const int8_t *a = s->a + line * RFA_PANEL_K;                                                                   \
+        const size_t line = (n);                                                                                       \
+        const struct quad w = load_lines(&c, line, panels);                                                            \
         EACH_ROW(MULTIPLY);                                                                                            \
     } while (0)
+
+/* The compiler must not know the new addresses: it would keep more of them, one for each row and panel, and add to
+ * each. */
+INLINE void advance(struct cursor *c, const size_t lines)
+{
+    c->w0 += lines * RFA_LINE;
+    c->w1 += lines * RFA_LINE;
+    c->w2 += lines * RFA_LINE;
+    c->w3 += lines * RFA_LINE;
+    c->a0 += lines * RFA_PANEL_K;
+    c->a3 += lines * RFA_PANEL_K;
+    __asm__("" : "+r"(c->w0), "+r"(c->w1), "+r"(c->w2), "+r"(c->w3), "+r"(c->a0), "+r"(c->a3));
+}
+
+INLINE void prefetch_next(const struct source *s, size_t line)
+{
+    _mm_prefetch((const char *)((uintptr_t)s->next + line * RFA_LINE), _MM_HINT_T1);
+}
+
+/* Line i of the target, row by row. One at a time: a burst of them would hold up the lines of the panels. */
+INLINE void prefetch_target(const struct source *s, size_t i)
+{
+    size_t at = i / PANELS * s->target_stride + i % PANELS * RFA_PANEL_N;
+    _mm_prefetch((const char *)((uintptr_t)s->target + at * sizeof *s->target), _MM_HINT_T0);
+}
+
+INLINE size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Steps of UNROLLED lines in which a tile of so many rows fetches its target and its share of the next weights. */
+INLINE size_t fetching_steps(const struct source *s, size_t rows)
+{
+    size_t next = (s->next_lines + UNROLLED - 1) / UNROLLED, target = rows * PANELS;
+    return least(next > target ? next : target, s->lines / UNROLLED);
+}
 
 /* sum[rows][COLS] of the tile: the columns of its panels. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows, const size_t panels)
 {
     struct quad r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)};
     struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    size_t line = 0;
-    for (; line < s->next_lines; line++) {
-        LINE();
-        _mm_prefetch((const char *)s->next + line * RFA_LINE, _MM_HINT_T1);
+    const size_t stride = s->a_stride;
+    struct cursor c = {s->w[0], s->w[1], s->w[2], s->w[3], s->a, s->a + (rows > 3 ? 3 * stride : 0)};
+    const size_t fetching = fetching_steps(s, rows);
+    for (size_t i = 0; i < fetching; i++) {
+        LINE(0);
+        prefetch_next(s, i * UNROLLED);
+        LINE(1);
+        prefetch_next(s, i * UNROLLED + 1);
+        LINE(2);
+        prefetch_next(s, i * UNROLLED + 2);
+        LINE(3);
+        prefetch_next(s, i * UNROLLED + 3);
+        prefetch_target(s, i);
+        advance(&c, UNROLLED);
     }
-    for (; line < s->lines; line++)
-        LINE();
+    size_t left = s->lines - fetching * UNROLLED;
+    for (; left >= UNROLLED; left -= UNROLLED) {
+        LINE(0);
+        LINE(1);
+        LINE(2);
+        LINE(3);
+        advance(&c, UNROLLED);
+    }
+    for (; left > 0; left--) {
+        LINE(0);
+        advance(&c, 1);
+    }
     EACH_ROW(STORE);
 }
 
@@ -154,8 +219,10 @@ static product_t *const products[ROWS][PANELS] = {EACH_WIDTH(1), EACH_WIDTH(2), 
 
 static struct source open_source(const struct rfa_gemm_s8_args *g)
 {
-    return (struct source){
-        .a_stride = g->a_stride, .offset = 128 + g->a_zero, .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K};
+    return (struct source){.a_stride = g->a_stride,
+                           .offset = 128 + g->a_zero,
+                           .lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K,
+                           .target = g->dst};
 }
 
 /* The panels from output n on, at most four; returns how many. Beyond them the last one stands in and is not used. */
@@ -183,8 +250,9 @@ static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t
 {
     size_t share = (PANELS * s->lines + tiles - 1) / tiles;
     share = share < s->lines ? share : s->lines;
-    s->next = s->w[0] + (panels * s->lines + tile * share) * RFA_LINE;
-    s->next_lines = n + panels * RFA_PANEL_N + COLS <= g->n ? share : 0;
+    bool more = n + panels * RFA_PANEL_N + COLS <= g->n;
+    s->next = s->w[0] + (more ? panels * s->lines + tile * share : 0) * RFA_LINE;
+    s->next_lines = more ? share : 0;
 }
 
 /* Panel `tile` of the piece that follows: the same panels' next lines, or the next panels' first. */
@@ -194,7 +262,7 @@ static void take_next_piece(struct source *s, const struct rfa_gemm_s8_args *g, 
     size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, panel = (t->n + t->cols) / RFA_PANEL_N + tile;
     bool same = left > s->lines, more = same || t->n + t->cols + COLS <= g->n;
     s->next_lines = tile < PANELS && more ? s->lines : 0;
-    s->next = same ? s->w[tile % PANELS] + s->lines * RFA_LINE : g->w + panel * lines * RFA_LINE;
+    s->next = same ? s->w[tile % PANELS] + s->lines * RFA_LINE : more ? g->w + panel * lines * RFA_LINE : s->w[0];
 }
 
 static void add_sums(int32_t *sum, const int32_t *part, size_t rows)
@@ -242,12 +310,51 @@ static void run_few(const struct rfa_gemm_s8_args *g)
     }
 }
 
-/* Fetches the residual that finish_tile() will add, while the product is computed. */
-static void fetch_residual(const struct rfa_gemm_s8_args *g, const struct tile *t)
+/* The tile after this one: in the same columns or at the top of the next; after the last, that itself. */
+static void take_target(struct source *s, const struct rfa_gemm_s8_args *g, const struct tile *t)
 {
-    for (size_t i = t->m; i < t->m + t->rows; i++)
-        for (size_t j = t->n; j < t->n + t->cols; j += RFA_LINE / sizeof(float))
-            _mm_prefetch((const char *)(g->residual + i * g->residual_stride + j), _MM_HINT_T0);
+    bool same = t->m + t->rows < g->m, last = t->n + t->cols == g->n;
+    size_t m = same ? t->m + t->rows : 0, n = same || last ? t->n : t->n + t->cols;
+    s->target_stride = g->residual ? g->residual_stride : g->dst_stride;
+    s->target = (g->residual ? g->residual : g->dst) + m * s->target_stride + n;
+}
+
+/* finish_rows() of four whole panels, whose scales and biases stay in registers. */
+INLINE void finish_quads(const struct rfa_gemm_s8_args *g, const struct tile *t, const enum rfa_act act)
+{
+    const int32_t *sum = t->sum;
+    float *dst = g->dst + t->m * g->dst_stride + t->n;
+    const float *a_scale = g->a_scale + t->m * g->a_scale_step;
+    const float *residual = g->residual ? g->residual + t->m * g->residual_stride + t->n : NULL;
+    const struct rfa_gemm_s8_args step = *g; /* a copy that no store to dst can change */
+    vf scale[PANELS], bias[PANELS];
+    for (size_t j = 0; j < PANELS; j++) {
+        scale[j] = VF_LOAD(g->w_scale + t->n + j * RFA_PANEL_N);
+        bias[j] = g->bias ? VF_LOAD(g->bias + t->n + j * RFA_PANEL_N) : VF_SET1(0.0f);
+    }
+    for (size_t rows = t->rows; rows > 0; rows--) {
+        const vf a = VF_SET1(*a_scale);
+        for (size_t j = 0; j < PANELS; j++) {
+            const size_t at = j * RFA_PANEL_N;
+            vf y = VF_ACT(VF_FMA(VF_FROM_I32(sum + at), VF_MUL(a, scale[j]), bias[j]), act);
+            VF_STORE(dst + at, residual ? with_residual(&step, y, VF_LOAD(residual + at)) : y);
+        }
+        sum += COLS;
+        dst += step.dst_stride;
+        a_scale += step.a_scale_step;
+        residual = residual ? residual + step.residual_stride : NULL;
+    }
+}
+
+/* finish_tile(), faster for the activations of large products. */
+static void finish(const struct rfa_gemm_s8_args *g, const struct tile *t)
+{
+    if (t->cols == COLS && g->act == RFA_ACT_NONE)
+        finish_quads(g, t, RFA_ACT_NONE);
+    else if (t->cols == COLS && g->act == RFA_ACT_GELU)
+        finish_quads(g, t, RFA_ACT_GELU);
+    else
+        finish_tile(g, t);
 }
 
 static void run(const struct rfa_gemm_s8_args *g)
@@ -268,10 +375,9 @@ static void run(const struct rfa_gemm_s8_args *g)
             t.rows = even_rows(g->m, t.m, ROWS);
             take_next(&s, g, t.n, panels, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
             s.a = g->a + t.m * g->a_stride;
-            if (g->residual)
-                fetch_residual(g, &t);
+            take_target(&s, g, &t);
             products[t.rows - 1][panels - 1](g->scratch, &s);
-            finish_tile(g, &t);
+            finish(g, &t);
         }
     }
 }
