@@ -78,7 +78,9 @@ static double draw_times(FILE *out, const struct rfa_device_run *device, int cou
             char label[48];
             double ms = device[i].median[part] * 1e3,
                    share = rfa_op_share(device[i].macs[part], device[i].median[part], device[i].ceiling);
-            snprintf(label, sizeof label, share > 0.0005 ? "%.3g ms, %.1f %%" : "%.3g ms", ms, 100 * share);
+            int used = snprintf(label, sizeof label, ms < 999.5 ? "%.3g ms" : "%.2f s", ms < 999.5 ? ms : ms / 1e3);
+            if (share > 0.0005)
+                snprintf(label + used, sizeof label - (size_t)used, ", %.1f %%", 100 * share);
             bar(out, y + GAP / 2.0 + i * BAR, place(&a, device[i].median[part]), i, label);
         }
         y += count * BAR + GAP;
