@@ -224,6 +224,8 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.jpg"
     refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.mp4"
     refused "token" run model.gguf --video clip.mp4 --caption "$(printf 'a %.0s' $(seq 1 100))"
+    expect 2 "no video format" run model.gguf --video clip.mp4 --caption "a man" --annotate out.text
+    expect 2 "no video format" live model.gguf --video clip.mp4 --caption "a man" --annotate out.text
     expect 2 "is read here" run model.gguf --video clip.mp4 --caption "a man" --annotate clip.mp4
     expect 2 "is read here" live model.gguf --video clip.mp4 --caption "a man" --annotate ./clip.mp4
     expect 2 "caption is empty" run model.gguf --video clip.mp4 --caption " "

@@ -86,6 +86,8 @@ static int parse(struct live *l, int argc, char **argv)
     }
     if (!rfa_output_is_no_input(job->annotate, (const char *const[]){job->model_path, job->video}, 2))
         return EXIT_USAGE;
+    if (job->annotate && rfa_media_writer_check(job->annotate, &rfa_cli_log) != RFA_OK)
+        return EXIT_USAGE;
     l->scene_every = 4;
     if (job->every && !rfa_cli_number(&l->every, "--every", job->every, 1, 100000))
         return EXIT_USAGE;

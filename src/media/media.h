@@ -136,6 +136,9 @@ RFA_CHECKED enum rfa_status rfa_media_write_jpeg(const char *path, const struct 
 
 struct rfa_media_writer;
 
+/* Whether a video can be written under this name at all, by its ending: before the work whose result it shall hold. */
+RFA_CHECKED enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log);
+
 /* Starts a video file; container by the ending of path, codec H.264 or else MPEG-4 or what the container takes. An odd
  * last column or row is cropped. 1 <= frames_per_second <= 240, sides 16 ... 16384. */
 RFA_CHECKED enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width,

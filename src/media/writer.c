@@ -90,12 +90,17 @@ static int open_conversion(struct rfa_media_writer *w)
     return av_frame_get_buffer(w->frame, 0);
 }
 
-static enum rfa_status open_writer(struct rfa_media_writer *w, AVRational rate)
+enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
 {
     rfa_libav_begin();
-    if (!av_guess_format(NULL, w->path, NULL))
-        return rfa_fail(w->log, RFA_ERR_UNSUPPORTED, "%s: no video format has this ending; use .mp4, .mkv or .avi",
-                        w->path);
+    if (av_guess_format(NULL, path, NULL))
+        return RFA_OK;
+    return rfa_fail(log, RFA_ERR_UNSUPPORTED, "%s: no video format has this ending; use .mp4, .mkv or .avi", path);
+}
+
+static enum rfa_status open_writer(struct rfa_media_writer *w, AVRational rate)
+{
+    RFA_TRY(rfa_media_writer_check(w->path, w->log));
     int error = avformat_alloc_output_context2(&w->container, NULL, NULL, w->path);
     if (error < 0)
         return rfa_libav_fail(w->log, error, w->path, "cannot be written as a video", "use the ending .mp4");
@@ -217,6 +222,12 @@ enum rfa_status rfa_media_writer_close(struct rfa_media_writer **writer)
 
 #else
 
+enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
+{
+    return rfa_fail(log, RFA_ERR_UNSUPPORTED,
+                    "%s: writing video needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON", path);
+}
+
 enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width, int height,
                                       double frames_per_second, const struct rfa_log *log)
 {
@@ -224,8 +235,7 @@ enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char 
     (void)height;
     (void)frames_per_second;
     *out = NULL;
-    return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: writing video needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON", path);
+    return rfa_media_writer_check(path, log);
 }
 
 /* No writer exists in this build. */
