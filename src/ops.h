@@ -3,6 +3,7 @@
 #define RFA_OPS_H
 
 #include "session.h"
+#include "split.h"
 
 struct rfa_op_entry {
     const char *name;
@@ -19,6 +20,11 @@ extern const struct rfa_op_entry rfa_ops[RFA_OP_COUNT];
 size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step);
 size_t rfa_row_block_bytes(const struct rfa_options *options);
+/* The tasks of an int8 product whose kernel takes at most `most_rows` rows at once. */
+struct rfa_split rfa_split_int8(const struct rfa_session *s, size_t rows, size_t outputs, size_t most_rows);
+/* Whether rows that are quantised at once are cut into fewer blocks than threads can share, so that the product comes
+ * apart from it and its outputs are cut as well. */
+bool rfa_few_rows_for_all(const struct rfa_session *s, size_t rows);
 double rfa_linear_macs(const struct rfa_session *s, const struct rfa_step *step);
 
 /* Of a product of the step's first input, Q8, with its int8 weight: both operands, from this row and this output (a
@@ -35,6 +41,8 @@ void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, 
 /* ops_conv.c */
 size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step);
+/* The same of the output pixels of an int8 convolution and the gathering of their windows. */
+bool rfa_few_pixels_for_all(const struct rfa_session *s, size_t pixels);
 double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step);
 /* Of n more values of a map into this thread's magnitude; the largest of all threads'. */
 static inline void rfa_note_magnitude(const struct rfa_kernels *k, uint32_t *magnitude, const float *x, size_t n)

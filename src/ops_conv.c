@@ -12,7 +12,8 @@ enum { PIXELS = 96 };
 struct conv {
     const struct rfa_session *s;
     const struct rfa_step *step;
-    size_t pixels, block;         /* output pixels, and those of a task */
+    size_t pixels; /* of the output */
+    struct rfa_split split;
     size_t element;               /* bytes of an input value: 1 or 4 */
     size_t in_stride, row_stride; /* bytes from pixel to pixel of the input map, and between gathered rows */
     unsigned char pad;            /* byte that stands for zero */
@@ -81,68 +82,122 @@ static const void *gather(const struct conv *c, size_t first, size_t count, unsi
     return rows;
 }
 
+/* Bytes of the gathered rows of a task. */
+static size_t gathered_bytes(const struct conv *c)
+{
+    return c->direct ? 0 : rfa_round_up(PIXELS * c->row_stride, 64);
+}
+
+/* The product of these pixels, whose windows are the rows of `a`, with these outputs. */
+static void product_s8(const struct conv *c, const void *a, struct rfa_part pixels, struct rfa_part outputs,
+                       void *scratch)
+{
+    const struct rfa_step *step = c->step;
+    const struct rfa_weight *w = &step->w;
+    const float *residual = rfa_data(c->s, step->in[1]);
+    size_t at = pixels.first * w->n + outputs.first;
+    struct rfa_gemm_s8_args args = {.dst = (float *)rfa_data(c->s, step->out[0]) + at,
+                                    .dst_stride = w->n,
+                                    .a = a,
+                                    .a_stride = c->row_stride,
+                                    .a_scale = rfa_scales(c->s, step->in[0]),
+                                    .a_scale_step = 0,
+                                    .a_zero = rfa_tensor(c->s, step->in[0])->zero,
+                                    .w = (const int8_t *)w->data + rfa_panel_bytes(outputs.first, w->k),
+                                    .w_scale = w->scale + outputs.first,
+                                    .w_sum = w->sum + outputs.first,
+                                    .bias = w->bias ? w->bias + outputs.first : NULL,
+                                    .residual = residual ? residual + at : NULL,
+                                    .residual_stride = w->n,
+                                    .m = pixels.count,
+                                    .n = outputs.count,
+                                    .k = w->k,
+                                    .act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE,
+                                    .relu_last = step->p.conv.relu && residual,
+                                    .scratch = scratch};
+    c->s->kernels.gemm_s8->run(&args);
+}
+
+static void product_f32(const struct conv *c, const void *a, struct rfa_part pixels, void *scratch)
+{
+    const struct rfa_step *step = c->step;
+    const struct rfa_weight *w = &step->w;
+    const float *residual = rfa_data(c->s, step->in[1]);
+    struct rfa_gemm_f32_args args = {.dst = (float *)rfa_data(c->s, step->out[0]) + pixels.first * w->n,
+                                     .dst_stride = w->n,
+                                     .a = a,
+                                     .a_stride = c->row_stride / sizeof(float),
+                                     .w = w->data,
+                                     .bias = w->bias,
+                                     .residual = residual ? residual + pixels.first * w->n : NULL,
+                                     .residual_stride = w->n,
+                                     .m = pixels.count,
+                                     .n = w->n,
+                                     .k = w->k,
+                                     .act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE};
+    rfa_float_product(&c->s->kernels, w, args, scratch);
+    if (step->p.conv.relu && residual)
+        c->s->kernels.act_f32(args.dst, args.m * w->n, RFA_ACT_RELU);
+}
+
 static void conv_task(void *context, size_t task, int thread)
 {
     const struct conv *c = context;
-    const struct rfa_step *step = c->step;
-    const struct rfa_weight *w = &step->w;
-    const struct rfa_kernels *k = &c->s->kernels;
-    size_t first = task * c->block, count = c->pixels - first < c->block ? c->pixels - first : c->block;
-    unsigned char *scratch = rfa_scratch(c->s, step, thread);
-    unsigned char *rest = c->direct ? scratch : scratch + rfa_round_up(PIXELS * c->row_stride, 64);
-    const void *a = gather(c, first, count, scratch);
-    float *dst = (float *)rfa_data(c->s, step->out[0]) + first * w->n;
-    const float *residual = rfa_data(c->s, step->in[1]);
-    residual = residual ? residual + first * w->n : NULL;
-    enum rfa_act act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE;
-    if (w->type == RFA_TYPE_I8) {
-        struct rfa_gemm_s8_args args = {.dst = dst,
-                                        .dst_stride = w->n,
-                                        .a = a,
-                                        .a_stride = c->row_stride,
-                                        .a_scale = rfa_scales(c->s, step->in[0]),
-                                        .a_scale_step = 0,
-                                        .a_zero = rfa_tensor(c->s, step->in[0])->zero,
-                                        .w = w->data,
-                                        .w_scale = w->scale,
-                                        .w_sum = w->sum,
-                                        .bias = w->bias,
-                                        .residual = residual,
-                                        .residual_stride = w->n,
-                                        .m = count,
-                                        .n = w->n,
-                                        .k = w->k,
-                                        .act = act,
-                                        .relu_last = step->p.conv.relu && residual,
-                                        .scratch = rest};
-        k->gemm_s8->run(&args);
-    } else {
-        struct rfa_gemm_f32_args args = {.dst = dst,
-                                         .dst_stride = w->n,
-                                         .a = a,
-                                         .a_stride = c->row_stride / sizeof(float),
-                                         .w = w->data,
-                                         .bias = w->bias,
-                                         .residual = residual,
-                                         .residual_stride = w->n,
-                                         .m = count,
-                                         .n = w->n,
-                                         .k = w->k,
-                                         .act = act};
-        rfa_float_product(k, w, args, rest);
-        if (step->p.conv.relu && residual)
-            k->act_f32(dst, count * w->n, RFA_ACT_RELU);
-    }
+    size_t n = c->step->w.n;
+    struct rfa_part pixels = rfa_task_rows(&c->split, task);
+    unsigned char *scratch = rfa_scratch(c->s, c->step, thread), *rest = scratch + gathered_bytes(c);
+    const void *a = gather(c, pixels.first, pixels.count, scratch);
+    if (c->step->w.type == RFA_TYPE_I8)
+        product_s8(c, a, pixels, (struct rfa_part){0, n}, rest);
+    else
+        product_f32(c, a, pixels, rest);
     if (c->magnitude) /* while the block is in cache */
-        rfa_note_magnitude(k, &c->magnitude[thread], dst, count * w->n);
+        rfa_note_magnitude(&c->s->kernels, &c->magnitude[thread],
+                           (const float *)rfa_data(c->s, c->step->out[0]) + pixels.first * n, pixels.count * n);
 }
 
-/* As many tasks for each thread, of the same size. */
-static size_t even_block(const struct rfa_session *s, size_t pixels)
+/* ------------------------------------------------------------------ few pixels for many threads */
+
+/* All windows lie in all threads' scratch, which is one piece, before what the kernels need. */
+static unsigned char *windows(const struct conv *c)
 {
-    size_t threads = (size_t)s->options.threads, tasks = rfa_round_up((pixels + PIXELS - 1) / PIXELS, threads);
-    size_t block = rfa_round_up((pixels + tasks - 1) / tasks, s->kernels.gemm_s8->mr);
-    return block < PIXELS ? block : PIXELS;
+    return rfa_scratch(c->s, c->step, 0);
+}
+
+static void gather_task(void *context, size_t task, int thread)
+{
+    const struct conv *c = context;
+    struct rfa_part pixels = rfa_task_rows(&c->split, task);
+    (void)thread;
+    gather(c, pixels.first, pixels.count, windows(c) + pixels.first * c->row_stride);
+}
+
+static void part_task(void *context, size_t task, int thread)
+{
+    const struct conv *c = context;
+    struct rfa_part pixels = rfa_task_rows(&c->split, task), outputs = rfa_task_outputs(&c->split, task);
+    size_t threads = (size_t)c->s->options.threads, n = c->step->w.n;
+    size_t kernel_bytes = rfa_scratch_step(c->s, c->step) - gathered_bytes(c);
+    const unsigned char *rows = c->direct ? rfa_data(c->s, c->step->in[0]) : windows(c);
+    product_s8(c, rows + pixels.first * c->row_stride, pixels, outputs,
+               windows(c) + threads * gathered_bytes(c) + (size_t)thread * kernel_bytes);
+    const float *dst = (const float *)rfa_data(c->s, c->step->out[0]) + pixels.first * n + outputs.first;
+    for (size_t i = 0; c->magnitude && i < pixels.count; i++)
+        rfa_note_magnitude(&c->s->kernels, &c->magnitude[thread], dst + i * n, outputs.count);
+}
+
+static struct rfa_split pixel_split(const struct rfa_session *s, size_t pixels)
+{
+    return rfa_split_rows(pixels, s->kernels.gemm_s8->mr, PIXELS, 1, (size_t)s->options.threads);
+}
+
+/* Fewer pixels than half a block for each thread: every task would read all weights for a few rows. And pixels alone
+ * may not come out for all threads. */
+bool rfa_few_pixels_for_all(const struct rfa_session *s, size_t pixels)
+{
+    size_t threads = (size_t)s->options.threads;
+    struct rfa_split split = pixel_split(s, pixels);
+    return threads > 1 && (2 * pixels < threads * PIXELS || rfa_split_leaves_waiting(&split, threads));
 }
 
 static struct conv describe(const struct rfa_session *s, const struct rfa_step *step)
@@ -151,7 +206,6 @@ static struct conv describe(const struct rfa_session *s, const struct rfa_step *
     size_t element = int8 ? 1 : sizeof(float), channels = step->p.conv.channels;
     struct conv c = {.s = s, .step = step, .element = element};
     c.pixels = step->p.conv.out_height * step->p.conv.out_width;
-    c.block = even_block(s, c.pixels);
     c.in_stride = int8 ? rfa_map_row_bytes(channels) : channels * element;
     c.row_stride = int8 ? rfa_row_bytes(step->w.k) : step->w.k * element;
     c.pad = int8 ? (uint8_t)rfa_tensor(s, step->in[0])->zero ^ s->kernels.gemm_s8->a_xor : 0;
@@ -163,7 +217,7 @@ static struct conv describe(const struct rfa_session *s, const struct rfa_step *
 size_t rfa_conv_scratch(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct conv c = describe(s, step);
-    size_t rows = c.direct ? 0 : rfa_round_up(PIXELS * c.row_stride, 64);
+    size_t rows = gathered_bytes(&c);
     if (step->w.type == RFA_TYPE_I8)
         return rows + s->kernels.gemm_s8->scratch_bytes(PIXELS, step->w.n, step->w.k);
     return rows + rfa_float_product_scratch(&step->w);
@@ -182,7 +236,17 @@ static void run_tasks(struct conv *c, size_t tasks, rfa_task_fn *fn)
 void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct conv c = describe(s, step);
-    run_tasks(&c, (c.pixels + c.block - 1) / c.block, conv_task);
+    if (step->w.type != RFA_TYPE_I8 || !rfa_few_pixels_for_all(s, c.pixels)) {
+        c.split = pixel_split(s, c.pixels);
+        run_tasks(&c, rfa_split_tasks(&c.split), conv_task);
+        return;
+    }
+    if (!c.direct) {
+        c.split = rfa_split_rows(c.pixels, 1, PIXELS, 1, (size_t)s->options.threads);
+        rfa_parallel_for(&s->team, rfa_split_tasks(&c.split), gather_task, &c);
+    }
+    c.split = rfa_split_int8(s, c.pixels, step->w.n, PIXELS);
+    run_tasks(&c, rfa_split_tasks(&c.split), part_task);
 }
 
 double rfa_conv_macs(const struct rfa_session *s, const struct rfa_step *step)

@@ -6,25 +6,32 @@
 
 #include "quant.h"
 
-enum { ROWS_A_TASK = 16 };
+enum { ROWS_A_TASK = 16, TASKS_A_THREAD = 4 };
 
 struct row_task {
     const struct rfa_session *s;
     const struct rfa_step *step;
     size_t rows, cols;
+    struct rfa_split split;
 };
 
 static void over_rows(const struct rfa_session *s, const struct rfa_step *step, size_t rows, size_t cols,
                       rfa_task_fn *fn)
 {
-    struct row_task t = {s, step, rows, cols};
-    rfa_parallel_for(&s->team, (rows + ROWS_A_TASK - 1) / ROWS_A_TASK, fn, &t);
+    struct row_task t = {s, step, rows, cols,
+                         rfa_split_rows(rows, 1, ROWS_A_TASK, TASKS_A_THREAD, (size_t)s->options.threads)};
+    rfa_parallel_for(&s->team, rfa_split_tasks(&t.split), fn, &t);
+}
+
+static size_t first_row(const struct row_task *t, size_t task)
+{
+    return rfa_task_rows(&t->split, task).first;
 }
 
 static size_t end_row(const struct row_task *t, size_t task)
 {
-    size_t end = (task + 1) * ROWS_A_TASK;
-    return end < t->rows ? end : t->rows;
+    struct rfa_part rows = rfa_task_rows(&t->split, task);
+    return rows.first + rows.count;
 }
 
 /* Quantises row i of the step's Q8 result. */
@@ -63,7 +70,7 @@ static void patches_task(void *context, size_t task, int thread)
     const struct rfa_step *step = t->step;
     size_t image = step->p.patches.image, side = image / step->p.patches.patch, cells = side * side;
     float *out = rfa_data(t->s, step->out[0]);
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++) {
+    for (size_t i = first_row(t, task); i < end_row(t, task); i++) {
         float *row = out ? out + i * t->cols : rfa_scratch(t->s, step, thread);
         fill_patch(t, row, (const float *)rfa_data(t->s, step->in[0]) + i / cells * 3 * image * image, i % cells);
         if (step->p.patches.fp16)
@@ -86,7 +93,7 @@ static void tokens_task(void *context, size_t task, int thread)
     size_t tokens = step->w2.n, d = t->cols;
     float *out = rfa_data(t->s, step->out[0]), *position = rfa_scratch(t->s, step, thread);
     const float *patches = rfa_data(t->s, step->in[0]);
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++) {
+    for (size_t i = first_row(t, task); i < end_row(t, task); i++) {
         size_t frame = i / tokens, token = i % tokens;
         if (token == 0)
             table_row(t->s, out + i * d, &step->w, 0);
@@ -120,7 +127,7 @@ static void embed_task(void *context, size_t task, int thread)
     const struct rfa_step *step = t->step;
     const int32_t *ids = rfa_data(t->s, step->in[0]);
     float *out = rfa_data(t->s, step->out[0]), *position = rfa_scratch(t->s, step, thread);
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++) {
+    for (size_t i = first_row(t, task); i < end_row(t, task); i++) {
         assert(ids[i] >= 0 && (size_t)ids[i] < step->w.n && i < step->w2.n); /* the session checked them */
         table_row(t->s, out + i * t->cols, &step->w, (size_t)ids[i]);
         table_row(t->s, position, &step->w2, i);
@@ -140,7 +147,7 @@ static void channels_last_task(void *context, size_t task, int thread)
     const float *planes = rfa_data(t->s, t->step->in[0]);
     float *out = rfa_data(t->s, t->step->out[0]);
     (void)thread;
-    for (size_t y = task * ROWS_A_TASK; y < end_row(t, task); y++)
+    for (size_t y = first_row(t, task); y < end_row(t, task); y++)
         for (size_t x = 0; x < t->cols; x++)
             for (size_t c = 0; c < channels; c++)
                 out[(y * t->cols + x) * channels + c] = planes[(c * t->rows + y) * t->cols + x];
@@ -160,7 +167,7 @@ static void norm_task(void *context, size_t task, int thread)
     const struct rfa_step *step = t->step;
     const float *x = rfa_data(t->s, step->in[0]);
     float *out = rfa_data(t->s, step->out[0]);
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++) {
+    for (size_t i = first_row(t, task); i < end_row(t, task); i++) {
         float *row = out ? out + i * t->cols : rfa_scratch(t->s, step, thread);
         t->s->kernels.norm_f32(row, x + i * t->cols, step->w.data, step->w.bias, step->p.norm.eps, t->cols);
         if (step->out[1] != RFA_NONE)
@@ -178,7 +185,7 @@ static void quantize_task(void *context, size_t task, int thread)
     const struct row_task *t = context;
     const float *x = rfa_data(t->s, t->step->in[0]);
     (void)thread;
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++)
+    for (size_t i = first_row(t, task); i < end_row(t, task); i++)
         quantize_into(t, t->step->out[0], x + i * t->cols, i);
 }
 
@@ -189,10 +196,10 @@ static void quantize_task(void *context, size_t task, int thread)
 struct map_task {
     const struct rfa_session *s;
     const struct rfa_step *step;
-    size_t pieces, piece, values; /* number of pieces, values of one, values in all */
-    size_t tasks;
-    size_t stride;       /* bytes between quantised pieces */
-    uint32_t *magnitude; /* one a thread */
+    size_t piece, values;   /* values of a piece, values in all */
+    struct rfa_split split; /* of pieces */
+    size_t stride;          /* bytes between quantised pieces */
+    uint32_t *magnitude;    /* one a thread */
     float multiplier;
     int zero;
 };
@@ -204,32 +211,26 @@ static struct map_task describe_map(const struct rfa_session *s, const struct rf
     size_t channels = rfa_cols(s, step->in[0]), values = rfa_rows(s, step->in[0]) * channels;
     size_t stride = rfa_map_row_bytes(channels), piece = stride == channels ? MAP_PIECE : channels;
     struct map_task m = {.s = s, .step = step, .piece = piece, .values = values};
-    m.pieces = (values + piece - 1) / piece;
-    m.tasks = (m.pieces + ROWS_A_TASK - 1) / ROWS_A_TASK;
+    m.split = rfa_split_rows((values + piece - 1) / piece, 1, ROWS_A_TASK, TASKS_A_THREAD, (size_t)s->options.threads);
     m.stride = stride == channels ? MAP_PIECE : stride;
     m.zero = rfa_tensor(s, step->out[0])->zero;
     return m;
 }
 
-static size_t map_begin(const struct map_task *m, size_t task)
-{
-    size_t begin = task * ROWS_A_TASK * m->piece;
-    return begin < m->values ? begin : m->values;
-}
-
 static void magnitude_task(void *context, size_t task, int thread)
 {
     const struct map_task *m = context;
-    size_t begin = map_begin(m, task), end = map_begin(m, task + 1);
+    struct rfa_part pieces = rfa_task_rows(&m->split, task);
+    size_t begin = pieces.first * m->piece, end = begin + pieces.count * m->piece;
     const float *x = rfa_data(m->s, m->step->in[0]);
-    rfa_note_magnitude(&m->s->kernels, &m->magnitude[thread], x + begin, end - begin);
+    rfa_note_magnitude(&m->s->kernels, &m->magnitude[thread], x + begin, (end < m->values ? end : m->values) - begin);
 }
 
 static uint32_t find_magnitude(struct map_task *m)
 {
     uint32_t magnitude[RFA_MAX_THREADS] = {0};
     m->magnitude = magnitude;
-    rfa_parallel_for(&m->s->team, m->tasks, magnitude_task, m);
+    rfa_parallel_for(&m->s->team, rfa_split_tasks(&m->split), magnitude_task, m);
     return rfa_largest_magnitude(m->s, magnitude);
 }
 
@@ -240,8 +241,9 @@ static void scaled_task(void *context, size_t task, int thread)
     int8_t *q = rfa_data(m->s, m->step->out[0]);
     const float *x = rfa_data(m->s, m->step->in[0]);
     (void)thread;
-    task = m->tasks - 1 - task; /* the map's end is what caches still hold, and its beginning is needed next */
-    for (size_t i = task * ROWS_A_TASK; i < m->pieces && i < (task + 1) * ROWS_A_TASK; i++) {
+    /* the map's end is what caches still hold, and its beginning is needed next */
+    struct rfa_part pieces = rfa_task_rows(&m->split, rfa_split_tasks(&m->split) - 1 - task);
+    for (size_t i = pieces.first; i < pieces.first + pieces.count; i++) {
         size_t left = m->values - i * m->piece;
         k->quantize_scaled(q + i * m->stride, x + i * m->piece, left < m->piece ? left : m->piece, m->multiplier,
                            m->zero, k->gemm_s8->a_xor);
@@ -254,7 +256,7 @@ static void quantize_map(const struct rfa_session *s, const struct rfa_step *ste
     const uint32_t *known = rfa_map_magnitude(s, step->in[0]);
     uint32_t largest = known ? *known : find_magnitude(&m);
     rfa_scales(s, step->out[0])[0] = rfa_quant_steps(largest, (float)(RFA_QMAX - m.zero), &m.multiplier);
-    rfa_parallel_for(&s->team, m.tasks, scaled_task, &m);
+    rfa_parallel_for(&s->team, rfa_split_tasks(&m.split), scaled_task, &m);
 }
 
 static void run_quantize(const struct rfa_session *s, const struct rfa_step *step)
@@ -274,7 +276,7 @@ static void add_task(void *context, size_t task, int thread)
     bool one_row = step->in[1] != RFA_NONE && rfa_rows(t->s, step->in[1]) == 1;
     const float *x = rfa_data(t->s, step->in[0]), *y = rfa_data(t->s, step->in[1]);
     float *out = rfa_data(t->s, step->out[0]), *scratch = rfa_scratch(t->s, step, thread);
-    for (size_t i = task * ROWS_A_TASK; i < end_row(t, task); i++) {
+    for (size_t i = first_row(t, task); i < end_row(t, task); i++) {
         if (!y)
             table_row(t->s, scratch, &step->w, i);
         const float *row = !y ? scratch : one_row ? y : y + i * t->cols;
@@ -300,7 +302,7 @@ static void mean_task(void *context, size_t r, int thread)
 
 static void run_mean(const struct rfa_session *s, const struct rfa_step *step)
 {
-    struct row_task t = {s, step, rfa_rows(s, step->out[0]), rfa_cols(s, step->out[0])};
+    struct row_task t = {.s = s, .step = step, .rows = rfa_rows(s, step->out[0]), .cols = rfa_cols(s, step->out[0])};
     rfa_parallel_for(&s->team, t.rows, mean_task, &t);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ROWS_A_TASK = 16 };
+enum { ROWS_A_TASK = 16, TASKS_A_THREAD = 4 };
 
 struct head_task {
     const struct rfa_session *s;
@@ -63,21 +63,29 @@ void rfa_store_run(const struct rfa_session *s, const struct rfa_step *step)
            s->rows[RFA_VAR_FRAMES] * frame * sizeof(float));
 }
 
+static struct rfa_split unit_split(const struct rfa_session *s, const struct rfa_step *step)
+{
+    return rfa_split_rows(rfa_rows(s, step->in[0]), 1, ROWS_A_TASK, TASKS_A_THREAD, (size_t)s->options.threads);
+}
+
 static void unit_task(void *context, size_t task, int thread)
 {
     const struct head_task *t = context;
-    size_t d = rfa_cols(t->s, t->step->in[0]), rows = rfa_rows(t->s, t->step->in[0]);
+    struct rfa_split split = unit_split(t->s, t->step);
+    struct rfa_part rows = rfa_task_rows(&split, task);
+    size_t d = rfa_cols(t->s, t->step->in[0]);
     const float *x = rfa_data(t->s, t->step->in[0]);
     float *dst = rfa_data(t->s, t->step->out[0]);
     (void)thread;
-    for (size_t i = task * ROWS_A_TASK; i < rows && i < (task + 1) * ROWS_A_TASK; i++)
+    for (size_t i = rows.first; i < rows.first + rows.count; i++)
         t->s->kernels.unit_f32(dst + i * d, x + i * d, d);
 }
 
 void rfa_unit_run(const struct rfa_session *s, const struct rfa_step *step)
 {
     struct head_task t = {s, step};
-    rfa_parallel_for(&s->team, (rfa_rows(s, step->in[0]) + ROWS_A_TASK - 1) / ROWS_A_TASK, unit_task, &t);
+    struct rfa_split split = unit_split(s, step);
+    rfa_parallel_for(&s->team, rfa_split_tasks(&split), unit_task, &t);
 }
 
 /* One task a frame: its tokens stay in cache while all queries pass. */

@@ -23,9 +23,11 @@ enum { FEW_ROWS = 30, LONG_TASKS_A_THREAD = 2 };
 struct product {
     const struct rfa_session *s;
     const struct rfa_step *step;
-    size_t rows, outputs;           /* of the whole product */
-    size_t row_block, output_block; /* of a task */
-    size_t output_blocks;
+    size_t rows, outputs; /* of the whole product */
+    struct rfa_split split;
+    float *dst;            /* of int8: [rows][outputs] */
+    unsigned char *kernel; /* its scratch, of thread 0, and bytes from thread to thread */
+    size_t kernel_step;
 };
 
 static size_t divide_up(size_t a, size_t b)
@@ -38,9 +40,9 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t common_divisor(size_t a, size_t b)
+static size_t larger(size_t a, size_t b)
 {
-    return b ? common_divisor(b, a % b) : a;
+    return a > b ? a : b;
 }
 
 /* ------------------------------------------------------------------ float */
@@ -76,8 +78,8 @@ static void float_task(void *context, size_t task, int thread)
     const struct product *p = context;
     const struct rfa_step *step = p->step;
     const struct rfa_weight *w = &step->w;
-    size_t m = task / p->output_blocks * p->row_block, n = task % p->output_blocks * p->output_block;
-    size_t stride = rfa_cols(p->s, step->in[0]);
+    struct rfa_part rows = rfa_task_rows(&p->split, task), outputs = rfa_task_outputs(&p->split, task);
+    size_t m = rows.first, n = outputs.first, stride = rfa_cols(p->s, step->in[0]);
     const float *residual = rfa_data(p->s, step->in[1]);
     struct rfa_gemm_f32_args args = {
         .dst = (float *)rfa_data(p->s, step->out[0]) + m * p->outputs + n,
@@ -88,8 +90,8 @@ static void float_task(void *context, size_t task, int thread)
         .bias = w->bias ? w->bias + n : NULL,
         .residual = residual ? residual + m * p->outputs + n : NULL,
         .residual_stride = p->outputs,
-        .m = smaller(p->row_block, p->rows - m),
-        .n = smaller(p->output_block, p->outputs - n),
+        .m = rows.count,
+        .n = outputs.count,
         .k = w->k,
         .act = step->p.linear.act,
     };
@@ -98,12 +100,16 @@ static void float_task(void *context, size_t task, int thread)
 
 static void run_float(struct product *p)
 {
-    p->row_block = smaller(p->rows, FLOAT_ROWS);
-    size_t row_blocks = divide_up(p->rows, p->row_block);
-    size_t wanted = divide_up((size_t)p->s->options.threads * TASKS_A_THREAD, row_blocks);
-    p->output_block = rfa_round_up(divide_up(p->outputs, wanted), FLOAT_OUTPUTS);
-    p->output_blocks = divide_up(p->outputs, p->output_block);
-    rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, float_task, p);
+    size_t threads = (size_t)p->s->options.threads;
+    const struct rfa_split_rule rule = {.threads = threads,
+                                        .tile = 1,
+                                        .most_rows = FLOAT_ROWS,
+                                        .least_rows = FEW_ROWS,
+                                        .unit = FLOAT_OUTPUTS,
+                                        .least_unit = FLOAT_OUTPUTS,
+                                        .tasks = TASKS_A_THREAD};
+    p->split = rfa_split_product(p->rows, p->outputs, &rule);
+    rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), float_task, p);
 }
 
 /* ------------------------------------------------------------------ float, by OpenBLAS */
@@ -198,86 +204,132 @@ struct rfa_gemm_s8_args rfa_int8_operands(const struct rfa_session *s, const str
     };
 }
 
-/* A task's product; its caller says where to. */
-static struct rfa_gemm_s8_args int8_args(const struct product *p, size_t m, size_t n, void *scratch)
+/* The product of these rows and outputs; the caller says where to. */
+static struct rfa_gemm_s8_args int8_args(const struct product *p, struct rfa_part rows, struct rfa_part outputs)
 {
     const float *residual = rfa_data(p->s, p->step->in[1]);
-    struct rfa_gemm_s8_args args = rfa_int8_operands(p->s, p->step, m, n);
+    struct rfa_gemm_s8_args args = rfa_int8_operands(p->s, p->step, rows.first, outputs.first);
     args.dst_stride = p->outputs;
-    args.residual = residual ? residual + m * p->outputs + n : NULL;
+    args.residual = residual ? residual + rows.first * p->outputs + outputs.first : NULL;
     args.residual_stride = p->outputs;
-    args.m = smaller(p->row_block, p->rows - m);
-    args.n = smaller(p->output_block, p->outputs - n);
+    args.m = rows.count;
+    args.n = outputs.count;
     args.act = p->step->p.linear.act;
-    args.scratch = scratch;
     return args;
 }
 
 static void int8_task(void *context, size_t task, int thread)
 {
     const struct product *p = context;
-    size_t m = task / p->output_blocks * p->row_block, n = task % p->output_blocks * p->output_block;
-    struct rfa_gemm_s8_args args = int8_args(p, m, n, rfa_scratch(p->s, p->step, thread));
-    args.dst = (float *)rfa_data(p->s, p->step->out[0]) + m * p->outputs + n;
+    struct rfa_part rows = rfa_task_rows(&p->split, task), outputs = rfa_task_outputs(&p->split, task);
+    struct rfa_gemm_s8_args args = int8_args(p, rows, outputs);
+    args.dst = p->dst + rows.first * p->outputs + outputs.first;
+    args.scratch = p->kernel + (size_t)thread * p->kernel_step;
     p->s->kernels.gemm_s8->run(&args);
+}
+
+struct rfa_split rfa_split_int8(const struct rfa_session *s, size_t rows, size_t outputs, size_t most_rows)
+{
+    size_t threads = (size_t)s->options.threads;
+    const struct rfa_split_rule rule = {.threads = threads,
+                                        .tile = s->kernels.gemm_s8->mr,
+                                        .most_rows = most_rows,
+                                        .least_rows = larger(FEW_ROWS, s->kernels.gemm_s8->mr),
+                                        .unit = RFA_LINE,
+                                        .least_unit = RFA_LINE / 2,
+                                        .tasks = threads == 1       ? 1
+                                                 : rows <= FEW_ROWS ? LONG_TASKS_A_THREAD
+                                                                    : TASKS_A_THREAD};
+    return rfa_split_product(rows, outputs, &rule);
 }
 
 static void run_int8(struct product *p)
 {
-    const struct rfa_gemm_s8 *gemm = p->s->kernels.gemm_s8;
     size_t fitting = rfa_row_block_bytes(&p->s->options) / rfa_row_bytes(p->step->w.k);
-    size_t row_blocks = divide_up(p->rows, fitting > gemm->mr ? fitting : gemm->mr);
-    p->row_block = rfa_round_up(divide_up(p->rows, row_blocks), gemm->mr);
-    row_blocks = divide_up(p->rows, p->row_block);
-    size_t threads = (size_t)p->s->options.threads;
-    size_t tasks = threads * (p->rows <= FEW_ROWS ? LONG_TASKS_A_THREAD : TASKS_A_THREAD);
-    /* As many tasks for every thread, as far as whole lines of outputs allow: a last one alone would keep the others
-     * waiting. */
-    size_t wanted = 1;
-    if (threads > 1)
-        wanted = rfa_round_up(divide_up(tasks, row_blocks), threads / common_divisor(row_blocks, threads));
-    p->output_block = rfa_round_up(divide_up(p->outputs, wanted), RFA_LINE);
-    p->output_blocks = divide_up(p->outputs, p->output_block);
-    rfa_parallel_for(&p->s->team, row_blocks * p->output_blocks, int8_task, p);
+    p->split = rfa_split_int8(p->s, p->rows, p->outputs, larger(fitting, p->s->kernels.gemm_s8->mr));
+    rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), int8_task, p);
 }
 
-/* All outputs of a block of rows, so that the rows can be quantised while they are in cache. */
+/* ------------------------------------------------------------------ int8, quantised at once */
+
+/* Blocks of all outputs, so that the rows are quantised while they are in cache. */
+static struct rfa_split fused_split(const struct rfa_session *s, size_t rows)
+{
+    const struct rfa_gemm_s8 *gemm = s->kernels.gemm_s8;
+    return rfa_split_rows(rows, gemm->mr, gemm->mc, 1, (size_t)s->options.threads);
+}
+
+/* Every block reads all weights: with fewer rows than a quarter of what a kernel should get, threads would read them
+ * too often. And rows alone may not come out for all threads. */
+bool rfa_few_rows_for_all(const struct rfa_session *s, size_t rows)
+{
+    size_t threads = (size_t)s->options.threads;
+    struct rfa_split split = fused_split(s, rows);
+    return threads > 1 && (4 * rows < s->kernels.gemm_s8->mc * threads || rfa_split_leaves_waiting(&split, threads));
+}
+
+/* A thread's part of the rows of results that wait to be quantised. */
+static size_t waiting_bytes(const struct rfa_session *s, const struct rfa_step *step, size_t rows)
+{
+    struct rfa_split split = fused_split(s, rows);
+    size_t block =
+        rfa_few_rows_for_all(s, rows) ? divide_up(rows, (size_t)s->options.threads) : rfa_task_rows(&split, 0).count;
+    return rfa_round_up(block * step->w.n * sizeof(float), 64);
+}
+
+static void quantize_rows(const struct product *p, struct rfa_part part, const float *rows)
+{
+    size_t row_bytes = rfa_row_bytes(p->outputs);
+    int q = p->step->out[1], zero = rfa_tensor(p->s, q)->zero;
+    const struct rfa_kernels *k = &p->s->kernels;
+    int8_t *dst = (int8_t *)rfa_data(p->s, q) + part.first * row_bytes;
+    float *scale = rfa_scales(p->s, q) + part.first;
+    for (size_t i = 0; i < part.count; i++)
+        scale[i] = k->quantize_row(dst + i * row_bytes, rows + i * p->outputs, p->outputs, zero, k->gemm_s8->a_xor);
+}
+
 static void fused_task(void *context, size_t task, int thread)
 {
     const struct product *p = context;
-    const struct rfa_kernels *k = &p->s->kernels;
-    size_t m = task * p->row_block, row_bytes = rfa_row_bytes(p->outputs);
+    struct rfa_part rows = rfa_task_rows(&p->split, task);
     unsigned char *scratch = rfa_scratch(p->s, p->step, thread);
-    float *rows = rfa_data(p->s, p->step->out[0]);
-    if (rows) {
-        rows += m * p->outputs;
-    } else {
-        rows = (float *)(void *)scratch;
-        scratch += rfa_round_up(p->row_block * p->outputs * sizeof(float), 64);
-    }
-    struct rfa_gemm_s8_args args = int8_args(p, m, 0, scratch);
-    args.dst = rows;
-    k->gemm_s8->run(&args);
-    int8_t *q = (int8_t *)rfa_data(p->s, p->step->out[1]) + m * row_bytes;
-    float *scale = rfa_scales(p->s, p->step->out[1]) + m;
-    int zero = rfa_tensor(p->s, p->step->out[1])->zero;
-    for (size_t i = 0; i < args.m; i++)
-        scale[i] = k->quantize_row(q + i * row_bytes, rows + i * p->outputs, p->outputs, zero, k->gemm_s8->a_xor);
+    struct rfa_gemm_s8_args args = int8_args(p, rows, (struct rfa_part){0, p->outputs});
+    args.dst = p->dst ? p->dst + rows.first * p->outputs : (float *)(void *)scratch;
+    args.scratch = p->dst ? scratch : scratch + waiting_bytes(p->s, p->step, p->rows);
+    p->s->kernels.gemm_s8->run(&args);
+    quantize_rows(p, rows, args.dst);
 }
 
-static size_t fused_rows(const struct rfa_session *s, size_t rows)
+static void quantize_task(void *context, size_t task, int thread)
 {
-    size_t threads = (size_t)s->options.threads, mc = s->kernels.gemm_s8->mc;
-    size_t blocks = rfa_round_up(divide_up(rows, mc), threads);
-    return rfa_round_up(divide_up(rows, blocks), s->kernels.gemm_s8->mr);
+    const struct product *p = context;
+    struct rfa_part rows = rfa_task_rows(&p->split, task);
+    (void)thread;
+    quantize_rows(p, rows, p->dst + rows.first * p->outputs);
+}
+
+/* The product as any other, and then its rows, which lie in all threads' scratch: one piece, of which each would have
+ * had a block of the rows. */
+static void run_apart(struct product *p)
+{
+    if (!p->dst) {
+        p->dst = (float *)(void *)p->kernel;
+        p->kernel_step -= waiting_bytes(p->s, p->step, p->rows);
+        p->kernel += (size_t)p->s->options.threads * waiting_bytes(p->s, p->step, p->rows);
+    }
+    run_int8(p);
+    p->split = rfa_split_rows(p->rows, 1, p->rows, TASKS_A_THREAD, (size_t)p->s->options.threads);
+    rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), quantize_task, p);
 }
 
 static void run_fused(struct product *p)
 {
-    p->row_block = fused_rows(p->s, p->rows);
-    p->output_block = p->outputs;
-    p->output_blocks = 1;
-    rfa_parallel_for(&p->s->team, divide_up(p->rows, p->row_block), fused_task, p);
+    if (rfa_few_rows_for_all(p->s, p->rows)) {
+        run_apart(p);
+        return;
+    }
+    p->split = fused_split(p->s, p->rows);
+    rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), fused_task, p);
 }
 
 /* ------------------------------------------------------------------ op */
@@ -302,13 +354,19 @@ size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *st
     const struct rfa_shape *shape = &rfa_tensor(s, step->in[0])->shape;
     size_t block = 0;
     for (size_t i = 1; i <= s->max_rows[shape->var]; i++)
-        block = fused_rows(s, i * shape->rows) > block ? fused_rows(s, i * shape->rows) : block;
-    return rfa_round_up(bytes, 64) + rfa_round_up(block * w->n * sizeof(float), 64);
+        block = larger(block, waiting_bytes(s, step, i * shape->rows));
+    return rfa_round_up(bytes, 64) + block;
 }
 
 void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step)
 {
-    struct product p = {.s = s, .step = step, .rows = rfa_rows(s, step->in[0]), .outputs = step->w.n};
+    struct product p = {.s = s,
+                        .step = step,
+                        .rows = rfa_rows(s, step->in[0]),
+                        .outputs = step->w.n,
+                        .dst = rfa_data(s, step->out[0]),
+                        .kernel = rfa_scratch(s, step, 0),
+                        .kernel_step = rfa_scratch_step(s, step)};
     if (uses_blas(s, &step->w, p.rows))
         run_blas(&p);
     else if (step->w.type != RFA_TYPE_I8)

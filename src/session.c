@@ -104,11 +104,20 @@ uint32_t *rfa_map_magnitude(const struct rfa_session *s, int id)
     return has_magnitude(&s->model->graph, id) ? (uint32_t *)(void *)rfa_scales(s, id) : NULL;
 }
 
+static const struct rfa_block *block_of(const struct rfa_session *s, const struct rfa_step *step)
+{
+    return &s->block[s->model->graph.tensor_count + (step - s->model->graph.step)];
+}
+
+size_t rfa_scratch_step(const struct rfa_session *s, const struct rfa_step *step)
+{
+    size_t bytes = block_of(s, step)->bytes;
+    return bytes ? (bytes - RFA_RED_ZONE) / (size_t)s->options.threads : 0;
+}
+
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread)
 {
-    const struct rfa_block *b = &s->block[s->model->graph.tensor_count + (step - s->model->graph.step)];
-    size_t bytes = b->bytes ? b->bytes - RFA_RED_ZONE : 0;
-    return s->arena + b->offset + bytes / (size_t)s->options.threads * (size_t)thread;
+    return s->arena + block_of(s, step)->offset + rfa_scratch_step(s, step) * (size_t)thread;
 }
 
 static bool is_result(const struct rfa_graph *g, int id)

@@ -97,8 +97,10 @@ float *rfa_scales(const struct rfa_session *s, int id);
  * tensors whose op does not. */
 uint32_t *rfa_map_magnitude(const struct rfa_session *s, int id);
 
-/* Scratch of the step for this thread, 64-byte aligned. */
+/* Scratch of the step for this thread, 64-byte aligned. All threads' lie in one piece; the other gives the bytes of
+ * one. */
 void *rfa_scratch(const struct rfa_session *s, const struct rfa_step *step, int thread);
+size_t rfa_scratch_step(const struct rfa_session *s, const struct rfa_step *step);
 
 /* To be called before the inputs of a stage are written. */
 void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage);
