@@ -5,6 +5,9 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "../quant/quant.h"
 
 static __mmask16 first(size_t n)
 {
@@ -23,25 +26,40 @@ static uint32_t row_magnitude(const float *x, size_t k)
     return _mm512_reduce_max_epu32(max);
 }
 
-typedef __m512i sums;
+struct rows {
+    const float *x[4];
+    float multiplier[4]; /* 0: a row of zeros, whatever is in it */
+};
 
-static sums no_sums(void)
+static inline __m512i quantize(const struct rows *r, size_t row, size_t i, size_t n)
 {
-    return _mm512_setzero_si512();
+    const __mmask16 mask = r->multiplier[row] == 0.0f ? 0 : first(n);
+    __m512 x = _mm512_maskz_loadu_ps(mask, r->x[row] + i);
+    return _mm512_cvtps_epi32(_mm512_mul_ps(x, _mm512_set1_ps(r->multiplier[row])));
 }
 
-static int32_t total(sums s)
+static inline void pack_columns(int8_t *w, const struct rows *r, size_t i, size_t n)
 {
-    return _mm512_reduce_add_epi32(s);
+    __m512i upper = _mm512_packs_epi32(quantize(r, 0, i, n), quantize(r, 1, i, n));
+    __m512i lower = _mm512_packs_epi32(quantize(r, 2, i, n), quantize(r, 3, i, n));
+    __m512i groups = _mm512_packs_epi16(upper, lower);
+    _mm_storeu_si128((__m128i *)(void *)w, _mm512_castsi512_si128(groups));
+    if (n > 4)
+        _mm_storeu_si128((__m128i *)(void *)(w + RFA_LINE), _mm512_extracti32x4_epi32(groups, 1));
+    if (n > 8)
+        _mm_storeu_si128((__m128i *)(void *)(w + 2 * RFA_LINE), _mm512_extracti32x4_epi32(groups, 2));
+    if (n > 12)
+        _mm_storeu_si128((__m128i *)(void *)(w + 3 * RFA_LINE), _mm512_extracti32x4_epi32(groups, 3));
 }
 
-static __m128i quantize16(const float *x, size_t n, float multiplier, sums *s)
+static void panel_sums(int32_t *sum, const int8_t *w, size_t lines)
 {
-    __m512 y = _mm512_mul_ps(_mm512_maskz_loadu_ps(first(n), x), _mm512_set1_ps(multiplier));
-    __mmask16 finite = _mm512_cmp_ps_mask(y, y, _CMP_ORD_Q); /* 0 * infinity and NaN become 0 */
-    __m512i v = _mm512_maskz_cvtps_epi32(finite, y);
-    *s = _mm512_add_epi32(*s, v);
-    return _mm512_cvtsepi32_epi8(v);
+    __m512i total = _mm512_setzero_si512();
+    for (size_t i = 0; i < lines; i++) {
+        __m512i pairs = _mm512_maddubs_epi16(_mm512_set1_epi8(1), _mm512_loadu_si512(w + i * RFA_LINE));
+        total = _mm512_add_epi32(total, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    }
+    _mm512_storeu_si512(sum, total);
 }
 
 #define PACK_ROWS rfa_pack_rows_s8_avx512

@@ -1,8 +1,11 @@
 /* Rows into panels for x86. Before including, define the function's name PACK_ROWS and
  *
- *   row_magnitude(x, k)         the largest rfa_magnitude of k values
- *   sums, no_sums(), total(s)   partial sums of a row's int8 values, and their sum
- *   quantize16(x, n, m, &s)     the int8 values of 16 neighbours (zeros from n on), added to s
+ *   row_magnitude(x, k)          the largest rfa_magnitude of k values
+ *   pack_columns(w, r, i, n)     columns i ... i + n (n <= 16) of struct rows into lines from w on, ceil(n / 4) of them
+ *   panel_sums(sum, w, lines)    of a panel's 16 outputs
+ *
+ * Four rows pass at once: where the packs of 32 to 8 bits join four registers they leave 4 bytes of each row side by
+ * side, which is a quarter of a line.
  */
 #include "kernels.h"
 #include "quant.h"
@@ -16,38 +19,37 @@ static void fetch_row(const float *x, size_t k)
         _mm_prefetch((const char *)(x + i), _MM_HINT_T0);
 }
 
-static void place_group(int8_t *group, int q)
+/* The first `count` rows at x, 1 to 4; those that are missing become zeros. */
+static void pack_rows(int8_t *w, float *w_scale, const float *x, size_t stride, size_t count, size_t k)
 {
-    memcpy(group, &q, RFA_PANEL_K);
-}
-
-/* Row i of a panel: its 4-byte groups lie one line apart. */
-static int32_t place_row(int8_t *group, const float *x, size_t k, float multiplier)
-{
-    sums s = no_sums();
-    for (size_t i = 0; i < k; i += 16, group += 4 * RFA_LINE) {
-        __m128i q = quantize16(x + i, k - i < 16 ? k - i : 16, multiplier, &s);
-        place_group(group, _mm_cvtsi128_si32(q));
-        if (k - i > 4)
-            place_group(group + RFA_LINE, _mm_extract_epi32(q, 1));
-        if (k - i > 8)
-            place_group(group + 2 * RFA_LINE, _mm_extract_epi32(q, 2));
-        if (k - i > 12)
-            place_group(group + 3 * RFA_LINE, _mm_extract_epi32(q, 3));
+    struct rows r;
+    for (size_t j = 0; j < 4; j++) {
+        r.x[j] = x + (j < count ? j : 0) * stride;
+        r.multiplier[j] = w_scale[j] = 0.0f;
+        if (j < count)
+            w_scale[j] = rfa_quant_scale(row_magnitude(r.x[j], k), &r.multiplier[j]);
     }
-    return total(s);
+    size_t i = 0;
+    for (; i + 16 <= k; i += 16, w += 4 * RFA_LINE)
+        pack_columns(w, &r, i, 16);
+    if (i < k)
+        pack_columns(w, &r, i, k - i);
 }
 
 void PACK_ROWS(int8_t *w, float *w_scale, int32_t *w_sum, const float *x, size_t stride, size_t n, size_t k)
 {
-    size_t panel = (k + 3) / 4 * RFA_LINE, padded = (n + 15) / 16 * 16;
+    size_t lines = (k + 3) / 4, padded = (n + 15) / 16 * 16;
     if (padded != n)
-        memset(w + n / 16 * panel, 0, panel);
-    for (size_t i = 0; i < padded; i++) {
-        float multiplier = 0.0f;
-        if (i + ROWS_AHEAD < n)
-            fetch_row(x + (i + ROWS_AHEAD) * stride, k);
-        w_scale[i] = i < n ? rfa_quant_scale(row_magnitude(x + i * stride, k), &multiplier) : 0.0f;
-        w_sum[i] = i < n ? place_row(w + i / 16 * panel + i % 16 * RFA_PANEL_K, x + i * stride, k, multiplier) : 0;
+        memset(w + n / 16 * lines * RFA_LINE, 0, lines * RFA_LINE);
+    for (size_t i = 0; i < padded; i += 4) {
+        int8_t *panel = w + i / 16 * lines * RFA_LINE;
+        for (size_t j = i + ROWS_AHEAD; j < i + ROWS_AHEAD + 4 && j < n; j++)
+            fetch_row(x + j * stride, k);
+        if (i < n)
+            pack_rows(panel + i % 16 * RFA_PANEL_K, w_scale + i, x + i * stride, stride, n - i < 4 ? n - i : 4, k);
+        else
+            memset(w_scale + i, 0, 4 * sizeof *w_scale);
+        if (i % 16 == 12)
+            panel_sums(w_sum + i - 12, panel, lines);
     }
 }

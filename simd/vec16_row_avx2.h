@@ -21,7 +21,7 @@ VEC16_INLINE __m256 vec16_numerator_half(__m256 y)
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_NUMERATOR_C1));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_NUMERATOR_C0));
     __m256i power = _mm256_slli_epi32(_mm256_sub_epi32(_mm256_castps_si256(rounded), offset), 23);
-    return _mm256_mul_ps(p, _mm256_castsi256_ps(power));
+    return _mm256_fmadd_ps(p, _mm256_castsi256_ps(power), round);
 }
 
 VEC16_INLINE vec16 vec16_numerator(vec16 y)
@@ -111,6 +111,30 @@ VEC16_INLINE __m256i line_round_half(vec16 x, vec16 y)
 VEC16_INLINE line line_round(const vec16 x[4])
 {
     return (line){line_round_half(x[0], x[1]), line_round_half(x[2], x[3])};
+}
+
+VEC16_INLINE __m256i line_low_bytes_half(vec16 x, vec16 y)
+{
+    const __m256i byte = _mm256_set1_epi32(0xff);
+    __m256i low = _mm256_packs_epi32(_mm256_and_si256(_mm256_castps_si256(x.lo), byte),
+                                     _mm256_and_si256(_mm256_castps_si256(x.hi), byte));
+    __m256i high = _mm256_packs_epi32(_mm256_and_si256(_mm256_castps_si256(y.lo), byte),
+                                      _mm256_and_si256(_mm256_castps_si256(y.hi), byte));
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+/* The lowest byte of each lane. */
+VEC16_INLINE line line_low_bytes(const vec16 x[4])
+{
+    return (line){line_low_bytes_half(x[0], x[1]), line_low_bytes_half(x[2], x[3])};
+}
+
+/* An odd number of 128s turns the highest bit. */
+VEC16_INLINE line line_minus_128(line a, line b)
+{
+    const __m256i bit = _mm256_set1_epi8((char)0x80);
+    return (line){_mm256_xor_si256(a.lo, _mm256_and_si256(_mm256_slli_epi16(b.lo, 7), bit)),
+                  _mm256_xor_si256(a.hi, _mm256_and_si256(_mm256_slli_epi16(b.hi, 7), bit))};
 }
 
 VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)

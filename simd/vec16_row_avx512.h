@@ -18,7 +18,7 @@ VEC16_INLINE vec16 vec16_numerator(vec16 y)
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C2));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C1));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_NUMERATOR_C0));
-    return _mm512_scalef_ps(p, _mm512_sub_ps(y, r));
+    return _mm512_add_ps(_mm512_scalef_ps(p, _mm512_sub_ps(y, r)), _mm512_set1_ps(RFA_ROUND));
 }
 
 VEC16_INLINE vec16 vec16_load_least(const float *p, size_t n)
@@ -71,6 +71,37 @@ VEC16_INLINE line line_round(const vec16 x[4])
     __m512i low = _mm512_packs_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
     __m512i high = _mm512_packs_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
     return _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+}
+
+/* Truth tables of VPTERNLOG. */
+enum {
+    TERNARY_CHOOSE = 0xca, /* bits of the second operand where the first one's are set, else of the third */
+    TERNARY_TURN = 0x78    /* the first operand's bits, turned where both others' are set */
+};
+
+/* The lowest byte of each lane. */
+VEC16_INLINE line line_low_bytes(const vec16 x[4])
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i transpose =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    const __m512i byte = _mm512_set1_epi32(0xff), word = _mm512_set1_epi32(0xffff);
+    __m512i b[4];
+    VEC16_UNROLL
+    for (int j = 0; j < 4; j++)
+        b[j] = _mm512_castps_si512(x[j]);
+    __m512i low = _mm512_ternarylogic_epi32(byte, b[0], _mm512_slli_epi32(b[1], 8), TERNARY_CHOOSE);
+    __m512i high = _mm512_ternarylogic_epi32(byte, b[2], _mm512_slli_epi32(b[3], 8), TERNARY_CHOOSE);
+    low = _mm512_ternarylogic_epi32(word, low, _mm512_slli_epi32(high, 16), TERNARY_CHOOSE);
+    low = _mm512_shuffle_epi8(low, transpose);
+    __asm__("" : "+v"(low)); /* clang would make both shuffles one, for which it needs sixteen */
+    return _mm512_permutexvar_epi32(order, low);
+}
+
+/* An odd number of 128s turns the highest bit. */
+VEC16_INLINE line line_minus_128(line a, line b)
+{
+    return _mm512_ternarylogic_epi32(a, _mm512_slli_epi16(b, 7), _mm512_set1_epi8((char)0x80), TERNARY_TURN);
 }
 
 VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)

@@ -22,7 +22,7 @@ VEC16_INLINE vec16 vec16_numerator(vec16 y)
     p = vec16_fma(p, r, vec16_set1(RFA_NUMERATOR_C0));
     for (int i = 0; i < 4; i++) {
         int32x4_t power = vshlq_n_s32(vsubq_s32(vreinterpretq_s32_f32(rounded.q[i]), offset), 23);
-        p.q[i] = vmulq_f32(p.q[i], vreinterpretq_f32_s32(power));
+        p.q[i] = vfmaq_f32(round.q[i], p.q[i], vreinterpretq_f32_s32(power));
     }
     return p;
 }
@@ -99,6 +99,26 @@ VEC16_INLINE line line_round(const vec16 x[4])
         l.q[i] = vcombine_s8(vqmovn_s16(low), vqmovn_s16(high));
     }
     return l;
+}
+
+/* The lowest byte of each lane. */
+VEC16_INLINE line line_low_bytes(const vec16 x[4])
+{
+    line l;
+    for (int i = 0; i < 4; i++) {
+        uint16x8_t low = vuzp1q_u16(vreinterpretq_u16_f32(x[i].q[0]), vreinterpretq_u16_f32(x[i].q[1]));
+        uint16x8_t high = vuzp1q_u16(vreinterpretq_u16_f32(x[i].q[2]), vreinterpretq_u16_f32(x[i].q[3]));
+        l.q[i] = vreinterpretq_s8_u8(vuzp1q_u8(vreinterpretq_u8_u16(low), vreinterpretq_u8_u16(high)));
+    }
+    return l;
+}
+
+/* An odd number of 128s turns the highest bit. */
+VEC16_INLINE line line_minus_128(line a, line b)
+{
+    for (int i = 0; i < 4; i++)
+        a.q[i] = veorq_s8(a.q[i], vshlq_n_s8(b.q[i], 7));
+    return a;
 }
 
 VEC16_INLINE void line_store(uint8_t *q, line l, uint8_t a_xor)

@@ -78,25 +78,37 @@ static unsigned char *lay_out_block(const struct rfa_attention *a, struct block 
 
 /* ------------------------------------------------------------------ fetching */
 
-/* Rows of a head in a tensor lie far apart, each in a page of its own, so no processor fetches them by itself: they are
- * asked for ahead of their use. */
-static void fetch_row(const float *x, size_t n)
+/* Rows that are wanted soon. In a tensor they lie far apart, each in a page of its own, so no processor fetches them by
+ * itself: they are asked for ahead of their use. */
+struct area {
+    const void *data;
+    size_t rows, stride, bytes; /* from row to row; of a row, 0: nothing is wanted */
+};
+
+enum { MOST_AREAS = 3 };
+
+static void fetch_row(const void *row, size_t bytes)
 {
 #if defined(__GNUC__) || defined(__clang__)
-    for (size_t i = 0; i < n; i += 16)
-        __builtin_prefetch(x + i, 0, 2);
-    __builtin_prefetch(x + n - 1, 0, 2);
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)row + i, 0, 2);
+    __builtin_prefetch((const char *)row + bytes - 1, 0, 2);
 #else
-    (void)x;
-    (void)n;
+    (void)row;
+    (void)bytes;
 #endif
 }
 
-/* Part i of n of an operand's rows. */
-static void fetch_part(struct rfa_operand x, size_t rows, size_t d, size_t i, size_t n)
+/* Part i of n of an area. */
+static void fetch_part(const struct area *x, size_t i, size_t n)
 {
-    for (size_t row = i * rows / n; row < (i + 1) * rows / n; row++)
-        fetch_row(x.data + row * x.stride, d);
+    for (size_t row = i * x->rows / n; x->bytes && row < (i + 1) * x->rows / n; row++)
+        fetch_row((const char *)x->data + row * x->stride, x->bytes);
+}
+
+static struct area operand_area(const struct rfa_attention *a, struct rfa_operand x, size_t rows)
+{
+    return (struct area){x.data, rows, x.stride * sizeof(float), a->dim * sizeof(float)};
 }
 
 /* ------------------------------------------------------------------ one head */
@@ -109,7 +121,7 @@ static void score_block(const struct rfa_attention *a, const struct head *h, con
     size_t d = a->dim, n = a->keys;
     for (size_t i = 0; i < rows; i++) {
         if (i + ROWS_AHEAD < rows)
-            fetch_row(q.data + (i + ROWS_AHEAD) * q.stride, d);
+            fetch_row(q.data + (i + ROWS_AHEAD) * q.stride, d * sizeof(float));
         b->q_scale[i] = k->quantize_row(b->q + i * rfa_row_bytes(d), q.data + i * q.stride, d, 0, k->gemm_s8->a_xor);
     }
     struct rfa_gemm_s8_args scores = {.dst = b->scores,
@@ -128,18 +140,17 @@ static void score_block(const struct rfa_attention *a, const struct head *h, con
     k->gemm_s8->run(&scores);
 }
 
-/* Numerators of the block. Meanwhile this head's values come nearer, and the keys and queries of the head after it. */
-static void softmax_block(const struct rfa_attention *a, const struct block *b, const struct operands *ahead,
-                          size_t rows)
+/* Numerators of the block. Meanwhile what is wanted next comes nearer, and where the results go: a product whose stores
+ * wait for memory waits with them. */
+static void softmax_block(const struct rfa_attention *a, const struct block *b, const struct area ahead[MOST_AREAS],
+                          struct area results)
 {
     const struct rfa_kernels *k = &a->s->kernels;
-    size_t d = a->dim, n = a->keys, p_stride = rfa_row_bytes(n);
+    size_t n = a->keys, p_stride = rfa_row_bytes(n), rows = results.rows;
     for (size_t i = 0; i < rows; i++) {
-        if (ahead) {
-            fetch_part(ahead->v, n, d, i, rows);
-            fetch_part(ahead->k, n, d, i, rows);
-            fetch_part(ahead->q, a->rows, d, i, rows);
-        }
+        for (size_t j = 0; j < MOST_AREAS; j++)
+            fetch_part(&ahead[j], i, rows);
+        fetch_part(&results, i, rows);
         float sum = k->softmax_s8(b->high + i * p_stride, b->low + i * p_stride, b->scores + i * rfa_round_up(n, 16), n,
                                   a->scale, k->gemm_s8->a_xor);
         b->low_scale[i] = 1.0f / sum; /* a row with NaN has sum 0: 0 * infinity makes its result NaN */
@@ -184,18 +195,20 @@ static void pack_values(const struct rfa_attention *a, const struct head *h, str
     a->s->kernels.pack_cols_s8(h->v, h->v_scale, h->v_sum, v.data, v.stride, a->dim, a->keys);
 }
 
-/* All query rows of a head whose keys are packed. ahead: what is fetched meanwhile, of which the values are packed when
- * the softmax of the first rows has fetched them; NULL: nothing, and the values are packed. */
+/* All query rows of a head whose keys are packed. ahead: what is fetched meanwhile. unpacked: the values, where they
+ * are still to be packed, once the softmax of the first rows has fetched them. */
 static void attend(const struct rfa_attention *a, const struct head *h, const struct block *b, struct rfa_operand q,
-                   const struct operands *ahead, float *dst)
+                   const struct area ahead[MOST_AREAS], const struct rfa_operand *unpacked, float *dst)
 {
+    size_t stride = rfa_cols(a->s, a->step->out[0]);
     for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
         size_t rows = smaller(a->rows - i, INT8_ROWS);
+        float *results = dst + i * stride;
         score_block(a, h, b, (struct rfa_operand){q.data + i * q.stride, q.stride}, rows);
-        softmax_block(a, b, ahead, rows);
-        if (i == 0 && ahead)
-            pack_values(a, h, ahead->v);
-        value_block(a, h, b, dst + i * rfa_cols(a->s, a->step->out[0]), rows);
+        softmax_block(a, b, ahead, operand_area(a, (struct rfa_operand){results, stride}, rows));
+        if (i == 0 && unpacked)
+            pack_values(a, h, *unpacked);
+        value_block(a, h, b, results, rows);
     }
 }
 
@@ -214,13 +227,14 @@ static void head_task(void *context, size_t task, int thread)
 {
     const struct rfa_attention *a = context;
     size_t next = task + (size_t)a->s->options.threads; /* the one that this thread is likely to get */
-    struct operands o = operands(a, task), ahead = operands(a, next < a->sequences * a->heads ? next : task);
-    ahead.v = o.v;
+    struct operands o = operands(a, task), after = operands(a, next < a->sequences * a->heads ? next : task);
+    const struct area ahead[MOST_AREAS] = {operand_area(a, o.v, a->keys), operand_area(a, after.k, a->keys),
+                                           operand_area(a, after.q, a->rows)};
     struct head h;
     struct block b;
     lay_out_block(a, &b, lay_out_head(a, &h, rfa_scratch(a->s, a->step, thread)));
     pack_keys(a, &h, o.k);
-    attend(a, &h, &b, o.q, &ahead, rfa_attention_result(a, task / a->heads, task % a->heads));
+    attend(a, &h, &b, o.q, ahead, &o.v, rfa_attention_result(a, task / a->heads, task % a->heads));
 }
 
 size_t rfa_attention_s8_scratch(const struct rfa_attention *a)
@@ -266,8 +280,9 @@ static unsigned char *lay_out_group(const struct rfa_attention *a, struct group 
     for (size_t i = 0; i < heads; i++)
         at = lay_out_head(a, &g->head[i], at);
     g->rows = take(&at, a->rows * cols * sizeof(float));
+    unsigned char *after = lay_out_block(a, &g->block, at); /* every projection is done with when a block begins */
     g->gemm = take(&at, a->s->kernels.gemm_s8->scratch_bytes(a->rows, cols, a->step->w.k));
-    return lay_out_block(a, &g->block, at);
+    return at > after ? at : after;
 }
 
 /* One part of the projection for the heads of group `index`. The weight's outputs are all queries, all keys, all
@@ -290,6 +305,14 @@ static struct rfa_operand projected(const struct rfa_attention *a, const struct 
     return (struct rfa_operand){g->rows + i * a->dim, heads_together(a) * a->dim};
 }
 
+/* Part i of the group's heads of what the projection of a later task reads. */
+static struct area activations(const struct rfa_attention *a, size_t task, size_t i)
+{
+    size_t heads = heads_together(a), first = i * a->rows / heads, end = (i + 1) * a->rows / heads;
+    struct rfa_gemm_s8_args args = rfa_int8_operands(a->s, a->step, task % a->sequences * a->rows + first, 0);
+    return (struct area){args.a, end - first, args.a_stride, task < a->sequences * (a->heads / heads) ? args.k : 0};
+}
+
 /* Sequences one after another for the same heads, whose weights then stay in cache. */
 static void group_task(void *context, size_t task, int thread)
 {
@@ -304,9 +327,11 @@ static void group_task(void *context, size_t task, int thread)
     for (size_t i = 0; i < heads; i++)
         pack_values(a, &g.head[i], projected(a, &g, i));
     project(a, &g, sequence, index, QUERIES);
-    for (size_t i = 0; i < heads; i++)
-        attend(a, &g.head[i], &g.block, projected(a, &g, i), NULL,
+    for (size_t i = 0; i < heads; i++) {
+        const struct area ahead[MOST_AREAS] = {activations(a, task + (size_t)a->s->options.threads, i)};
+        attend(a, &g.head[i], &g.block, projected(a, &g, i), ahead, NULL,
                rfa_attention_result(a, sequence, index * heads + i));
+    }
 }
 
 static struct rfa_attention describe_self(const struct rfa_session *s, const struct rfa_step *step,
