@@ -79,7 +79,7 @@ struct source {
     const int32_t *start; /* NULL: zeros */
     const int8_t *tail;   /* zero-filled copies of the last lines */
     size_t whole, steps;  /* without and with the tail */
-    bool once;          /* there is one block: weights are not read again */
+    bool once;            /* there is one block: weights are not read again */
     bool backwards;
     const int8_t *next; /* what to fetch into L2, and how many lines in a step */
     size_t next_lines;
