@@ -15,6 +15,9 @@
  * (TILELOADDT1); each block walks K in the direction opposite to the one before, so that it begins with the lines that
  * L1 still holds; and the next panels are fetched into L2 meanwhile. Splitting K, so that the panels fit L1, costs more
  * in sums than it saves.
+ *
+ * One block alone reads its weights once, and memory is the limit: they are walked in the order of the file and fetched
+ * into L1 a few steps ahead, at a time when both panels are being read: that keeps the most requests under way.
  */
 #if !(defined(__AMX_INT8__) || defined(__AMXINT8__)) || !defined(__AVX512BW__) || !defined(__AVX512DQ__)
 #error "gemm_s8_amx.c needs the flags of rfa_simd(amx) in CMakeLists.txt"
@@ -38,7 +41,8 @@ enum {
     MOST_PACKED = 1 << 20,
     ENOUGH_ROWS = 160,
     FEW_COLS = 512, /* outputs up to which rows are read too seldom for packing to pay */
-    MOST_AHEAD = 8  /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
+    MOST_AHEAD = 8, /* lines of the next panels fetched in a step; where more were needed, memory is the limit */
+    NEAR_STEPS = 4  /* from a step to the one fetched with it, where weights are read once: 8 KiB */
 };
 
 /* Tile registers. gcc pastes the number into the instruction, so these cannot be enumeration constants. */
@@ -75,6 +79,7 @@ struct source {
     const int32_t *start; /* NULL: zeros */
     const int8_t *tail;   /* zero-filled copies of the last lines */
     size_t whole, steps;  /* without and with the tail */
+    bool once;            /* there is one block: weights are not read again */
     bool backwards;
     const int8_t *next; /* what to fetch into L2, and how many lines in a step */
     size_t next_lines;
@@ -170,6 +175,18 @@ INLINE void fetch_next(struct source *s)
         _mm_prefetch((const char *)s->next, _MM_HINT_T1);
 }
 
+/* Fetches the lines of both panels NEAR_STEPS after step i: in the last steps, the first lines of the two panels that
+ * follow. Past the end of the matrix it is harmless: a prefetch never faults. */
+INLINE void fetch_near(const struct source *s, size_t i)
+{
+    const uintptr_t panel = (uintptr_t)(s->w1 - s->w0), at = (i + NEAR_STEPS) * TILE_BYTES;
+    const uintptr_t first = (uintptr_t)s->w0 + at + (at < panel ? 0 : panel);
+    for (uintptr_t line = first; line < first + TILE_BYTES; line += RFA_LINE)
+        _mm_prefetch((const char *)line, _MM_HINT_T0);
+    for (uintptr_t line = first + panel; line < first + panel + TILE_BYTES; line += RFA_LINE)
+        _mm_prefetch((const char *)line, _MM_HINT_T0);
+}
+
 /* Fetches where the results of the rows from `first` on go, which are stored while the next block is multiplied: a
  * store that waits for its line holds up those that follow. */
 INLINE void fetch_results(const struct source *s, const struct rfa_gemm_s8_args *g, size_t first, size_t rows)
@@ -211,7 +228,10 @@ INLINE void product(int32_t *sum, struct source *s, const struct rfa_gemm_s8_arg
     begin_sums(s, lower);
     for (size_t i = 0; i < s->steps; i++) {
         step(s, s->backwards ? s->steps - 1 - i : i, lower);
-        fetch_next(s);
+        if (s->once)
+            fetch_near(s, i);
+        else
+            fetch_next(s);
         fetch_results(s, g, i * fetched, fetched);
         finish_some(g, p, share, act);
     }
@@ -350,7 +370,7 @@ static void multiply_panels(const struct rfa_gemm_s8_args *g, struct scratch *x,
     for (size_t block = 0; block < r->blocks; block++, v->turn++) {
         v->s.a = v->packed ? x->a + block * r->height * v->s.steps * STEP_K
                            : g->a + (m + block_start(r, block)) * g->a_stride;
-        v->s.backwards = v->turn & 1;
+        v->s.backwards = !v->s.once && (v->turn & 1);
         v->s.dst = g->residual ? NULL : g->dst + (m + block_start(r, block)) * g->dst_stride + n;
         products[g->act](x->sum, &v->s, g, &v->p);
         const size_t start = block_start(r, block), again = block * r->height - start;
@@ -366,6 +386,7 @@ static void multiply_rows(const struct rfa_gemm_s8_args *g, struct scratch *x, s
     v->s.lower = r.height > TILE_ROWS ? r.height / 2 : 0;
     v->s.upper = r.height - v->s.lower;
     configure(x, v->s.upper, v->s.lower);
+    v->s.once = r.blocks == 1;
     v->packed = g->n > FEW_COLS;
     v->s.a_stride = v->packed ? STEP_K : g->a_stride;
     v->s.a_step = v->packed ? r.height * STEP_K : STEP_K;
