@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../quant/quant.h"
+#include "../src/sizes.h"
 
 /* Multiply-adds that one state update of the scan takes: dt * a, the six of exp2's polynomial, the state, dt u * b, and
  * y. */
@@ -51,22 +52,12 @@ static void set_out(struct job *job, void *out, size_t bytes)
     job->out_bytes = bytes;
 }
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ------------------------------------------------------------------ matrix products */
 
 static void open_gemm_s8(struct job *job)
 {
     const struct kernel_case *c = job->c;
-    size_t stride = rfa_row_bytes(c->k), panel_bytes = rfa_panel_bytes(c->n, c->k), np = divide_up(c->n, 16) * 16;
+    size_t stride = rfa_row_bytes(c->k), panel_bytes = rfa_panel_bytes(c->n, c->k), np = rfa_divide_up(c->n, 16) * 16;
     job->a = take(job, c->m * stride);
     job->w = take(job, panel_bytes);
     job->f32[0] = take(job, c->m * c->n * sizeof(float));
@@ -106,7 +97,7 @@ static void run_gemm_block(const struct job *job, const struct rfa_kernels *k, s
         .a_stride = rfa_row_bytes(c->k),
         .a_scale = job->f32[1] + m,
         .a_scale_step = 1,
-        .w = w + n * divide_up(c->k, RFA_PANEL_K) * RFA_PANEL_K,
+        .w = w + n * rfa_divide_up(c->k, RFA_PANEL_K) * RFA_PANEL_K,
         .w_scale = job->f32[2] + n,
         .w_sum = (const int32_t *)(const void *)job->f32[4] + n,
         .bias = job->f32[3] + n,
@@ -124,20 +115,20 @@ static size_t split_gemm_s8(struct job *job, const struct rfa_kernels *k, int th
 {
     const struct kernel_case *c = job->c;
     size_t fitting = (1u << 20) / rfa_row_bytes(c->k), mr = k->gemm_s8->mr;
-    size_t row_blocks = divide_up(job->units, fitting > mr ? fitting : mr);
-    job->row_block = divide_up(divide_up(job->units, row_blocks), mr) * mr;
-    row_blocks = divide_up(job->units, job->row_block);
-    size_t wanted = threads == 1 ? 1 : divide_up((size_t)threads * (c->m <= 30 ? 2 : 4), row_blocks);
-    job->output_block = divide_up(divide_up(c->n, wanted), 64) * 64;
-    job->output_blocks = divide_up(c->n, job->output_block);
+    size_t row_blocks = rfa_divide_up(job->units, fitting > mr ? fitting : mr);
+    job->row_block = rfa_divide_up(rfa_divide_up(job->units, row_blocks), mr) * mr;
+    row_blocks = rfa_divide_up(job->units, job->row_block);
+    size_t wanted = threads == 1 ? 1 : rfa_divide_up((size_t)threads * (c->m <= 30 ? 2 : 4), row_blocks);
+    job->output_block = rfa_divide_up(rfa_divide_up(c->n, wanted), 64) * 64;
+    job->output_blocks = rfa_divide_up(c->n, job->output_block);
     return row_blocks * job->output_blocks;
 }
 
 static void task_gemm_s8(const struct job *job, const struct rfa_kernels *k, size_t task, void *scratch)
 {
     size_t m = task / job->output_blocks * job->row_block, n = task % job->output_blocks * job->output_block;
-    run_gemm_block(job, k, m, smaller(job->row_block, job->units - m), n, smaller(job->output_block, job->c->n - n),
-                   scratch);
+    run_gemm_block(job, k, m, rfa_smaller(job->row_block, job->units - m), n,
+                   rfa_smaller(job->output_block, job->c->n - n), scratch);
 }
 
 static void open_gemm_f32(struct job *job)
@@ -264,7 +255,7 @@ static void run_mean(const struct job *job, const struct rfa_kernels *k, size_t 
 static void open_pack(struct job *job)
 {
     const struct kernel_case *c = job->c;
-    size_t np = divide_up(c->n, 16) * 16;
+    size_t np = rfa_divide_up(c->n, 16) * 16;
     job->w = take(job, c->m * rfa_panel_bytes(c->n, c->k));
     job->f32[0] = take(job, c->m * np * sizeof(float));
     job->f32[1] = take_random(job, c->m * c->n * c->k, 1.0f, 0.0f);
@@ -277,7 +268,7 @@ static void open_pack(struct job *job)
 static void run_pack(const struct job *job, rfa_pack_rows_s8_t *pack, size_t stride, size_t first, size_t count)
 {
     const struct kernel_case *c = job->c;
-    size_t np = divide_up(c->n, 16) * 16;
+    size_t np = rfa_divide_up(c->n, 16) * 16;
     for (size_t i = first; i < first + count; i++)
         pack(job->w + i * rfa_panel_bytes(c->n, c->k), job->f32[0] + i * np, (int32_t *)(void *)job->f32[2] + i * np,
              job->f32[1] + i * c->n * c->k, stride, c->n, c->k);
@@ -368,9 +359,9 @@ static void open_conv1d(struct job *job)
     const struct kernel_case *c = job->c;
     job->f32[0] = take(job, c->m * c->n * sizeof(float));
     job->f32[1] = take_random(job, c->m * c->n, 1.0f, 0.0f);
-    job->f32[2] = take_random(job, divide_up(c->n, 16) * 16 * c->k, 0.5f, 0.0f);
+    job->f32[2] = take_random(job, rfa_divide_up(c->n, 16) * 16 * c->k, 0.5f, 0.0f);
     job->f32[3] = take_random(job, c->n, 0.5f, 0.0f);
-    job->units = divide_up(c->n, 16);
+    job->units = rfa_divide_up(c->n, 16);
     job->unit_work = 8.0 * 16.0 * (double)c->m;
     set_out(job, job->f32[0], c->m * c->n * sizeof(float));
 }
@@ -387,14 +378,14 @@ static void run_conv1d(const struct job *job, const struct rfa_kernels *k, size_
                                                  .w = job->f32[2] + at * c->k,
                                                  .bias = job->f32[3] + at,
                                                  .length = c->m,
-                                                 .channels = smaller(count * 16, c->n - at),
+                                                 .channels = rfa_smaller(count * 16, c->n - at),
                                                  .taps = c->k});
 }
 
 static void open_scan(struct job *job)
 {
     const struct kernel_case *c = job->c;
-    size_t panels = divide_up(c->n, 16);
+    size_t panels = rfa_divide_up(c->n, 16);
     job->f32[0] = take(job, c->m * c->n * sizeof(float));
     job->f32[1] = take_random(job, c->m * c->n, 1.5f, -3.0f);          /* delta */
     job->f32[2] = take_random(job, c->m * c->n, 1.0f, 0.0f);           /* u */
@@ -425,7 +416,7 @@ static void run_scan(const struct job *job, const struct rfa_kernels *k, size_t 
                                         .a = job->f32[5] + at * c->k,
                                         .d = job->f32[6] + at,
                                         .length = c->m,
-                                        .channels = smaller(count * 16, c->n - at),
+                                        .channels = rfa_smaller(count * 16, c->n - at),
                                         .states = c->k,
                                         .scratch = scratch});
 }
@@ -469,7 +460,7 @@ static void open_resize(struct job *job, bool floats)
     int32_t *first = (int32_t *)(void *)job->f32[3], *weight = (int32_t *)(void *)job->f32[2];
     for (size_t i = 0; i < c->k; i++) {
         first[i] = (int32_t)(i * c->n / c->k);
-        first[c->k + i] = (int32_t)smaller(stride - 2, c->n - (size_t)first[i]);
+        first[c->k + i] = (int32_t)rfa_smaller(stride - 2, c->n - (size_t)first[i]);
     }
     for (size_t i = 0; !floats && i < c->k * stride; i++)
         weight[i] = (int32_t)((1u << 22) / stride);
@@ -664,7 +655,7 @@ size_t job_tasks(struct job *job, const struct rfa_kernels *k, int threads)
 {
     if (!job->run)
         return split_gemm_s8(job, k, threads);
-    return threads == 1 ? 1 : smaller(job->units, 4 * (size_t)threads);
+    return threads == 1 ? 1 : rfa_smaller(job->units, 4 * (size_t)threads);
 }
 
 void job_task(const struct job *job, const struct rfa_kernels *k, size_t task, size_t tasks, int thread)

@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "quant.h"
+#include "sizes.h"
 
 enum { NAME_MAX_BYTES = 64 };
 

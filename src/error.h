@@ -21,9 +21,4 @@ enum rfa_status rfa_fail(const struct rfa_log *log, enum rfa_status status, cons
             return rfa_try_status_;                                                                                    \
     } while (0)
 
-static inline size_t rfa_round_up(size_t n, size_t multiple)
-{
-    return (n + multiple - 1) / multiple * multiple;
-}
-
 #endif

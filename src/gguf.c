@@ -1,6 +1,7 @@
 #include "gguf.h"
 
 #include "checked.h"
+#include "sizes.h"
 #include "sort.h"
 
 #include <assert.h>

@@ -8,6 +8,7 @@
 
 #include "../simd/resize.h"
 #include "error.h"
+#include "sizes.h"
 
 /* Coefficients along one axis: output i is the sum over j < count[i] of weight[i * stride + j] * input[first[i] + j],
  * inputs clamped to the image. Weights are float, or int32 with RFA_RESIZE_BITS fraction bits in the Pillow method. */

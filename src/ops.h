@@ -3,6 +3,7 @@
 #define RFA_OPS_H
 
 #include "session.h"
+#include "sizes.h"
 #include "split.h"
 
 struct rfa_op_entry {

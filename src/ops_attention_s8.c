@@ -31,16 +31,6 @@ struct operands {
     struct rfa_operand q, k, v;
 };
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* What a thread holds lies one after another in its scratch. Each of these returns the first byte after its part. */
 static void *take(unsigned char **at, size_t bytes)
 {
@@ -63,7 +53,7 @@ static unsigned char *lay_out_head(const struct rfa_attention *a, struct head *h
 
 static unsigned char *lay_out_block(const struct rfa_attention *a, struct block *b, unsigned char *at)
 {
-    size_t d = a->dim, n = a->keys, rows = smaller(a->rows, INT8_ROWS);
+    size_t d = a->dim, n = a->keys, rows = rfa_smaller(a->rows, INT8_ROWS);
     const struct rfa_gemm_s8 *gemm = a->s->kernels.gemm_s8;
     b->q = take(&at, rows * rfa_row_bytes(d));
     b->high = take(&at, rows * rfa_row_bytes(n));
@@ -71,8 +61,8 @@ static unsigned char *lay_out_block(const struct rfa_attention *a, struct block 
     b->q_scale = take(&at, rows * sizeof(float));
     b->high_scale = take(&at, rows * sizeof(float));
     b->low_scale = take(&at, rows * sizeof(float));
-    b->scores = take(&at, rows * larger(rfa_round_up(n, 16), d) * sizeof(float));
-    b->gemm = take(&at, larger(gemm->scratch_bytes(rows, n, d), gemm->scratch_bytes(rows, d, n)));
+    b->scores = take(&at, rows * rfa_larger(rfa_round_up(n, 16), d) * sizeof(float));
+    b->gemm = take(&at, rfa_larger(gemm->scratch_bytes(rows, n, d), gemm->scratch_bytes(rows, d, n)));
     return at;
 }
 
@@ -202,7 +192,7 @@ static void attend(const struct rfa_attention *a, const struct head *h, const st
 {
     size_t stride = rfa_cols(a->s, a->step->out[0]);
     for (size_t i = 0; i < a->rows; i += INT8_ROWS) {
-        size_t rows = smaller(a->rows - i, INT8_ROWS);
+        size_t rows = rfa_smaller(a->rows - i, INT8_ROWS);
         float *results = dst + i * stride;
         score_block(a, h, b, (struct rfa_operand){q.data + i * q.stride, q.stride}, rows);
         softmax_block(a, b, ahead, operand_area(a, (struct rfa_operand){results, stride}, rows));

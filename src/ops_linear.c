@@ -30,21 +30,6 @@ struct product {
     size_t kernel_step;
 };
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* ------------------------------------------------------------------ float */
 
 size_t rfa_float_product_scratch(const struct rfa_weight *w)
@@ -63,7 +48,7 @@ void rfa_float_product(const struct rfa_kernels *k, const struct rfa_weight *w, 
     const uint16_t *half = (const uint16_t *)(const void *)args.w;
     size_t n = args.n;
     for (size_t i = 0; i < n; i += args.n) {
-        args.n = smaller(FLOAT_OUTPUTS, n - i);
+        args.n = rfa_smaller(FLOAT_OUTPUTS, n - i);
         k->f16_to_f32(scratch, half + i * w->k, args.n * w->k);
         args.w = scratch;
         k->gemm_f32(&args);
@@ -164,7 +149,7 @@ static void run_blas(const struct product *p)
     size_t chunk = w->type == RFA_TYPE_F16 ? BLAS_OUTPUTS : w->n;
     struct blas_chunk c = {.p = p, .wide = rfa_scratch(p->s, p->step, 0)};
     for (c.first = 0; c.first < w->n; c.first += chunk) {
-        c.count = smaller(chunk, w->n - c.first);
+        c.count = rfa_smaller(chunk, w->n - c.first);
         const float *rows = (const float *)w->data + c.first * w->k;
         if (w->type == RFA_TYPE_F16) {
             rfa_parallel_for(&p->s->team, c.count, widen_task, &c);
@@ -180,7 +165,7 @@ static void run_blas(const struct product *p)
 static size_t blas_scratch(const struct rfa_session *s, const struct rfa_weight *w)
 {
     size_t bytes = w->type == RFA_TYPE_F16 ? BLAS_OUTPUTS * w->k * sizeof(float) : 0;
-    return divide_up(bytes, (size_t)s->options.threads);
+    return rfa_divide_up(bytes, (size_t)s->options.threads);
 }
 
 /* ------------------------------------------------------------------ int8 */
@@ -234,7 +219,7 @@ struct rfa_split rfa_split_int8(const struct rfa_session *s, size_t rows, size_t
     const struct rfa_split_rule rule = {.threads = threads,
                                         .tile = s->kernels.gemm_s8->mr,
                                         .most_rows = most_rows,
-                                        .least_rows = larger(FEW_ROWS, s->kernels.gemm_s8->mr),
+                                        .least_rows = rfa_larger(FEW_ROWS, s->kernels.gemm_s8->mr),
                                         .unit = RFA_LINE,
                                         .least_unit = RFA_LINE / 2,
                                         .tasks = threads == 1       ? 1
@@ -246,7 +231,7 @@ struct rfa_split rfa_split_int8(const struct rfa_session *s, size_t rows, size_t
 static void run_int8(struct product *p)
 {
     size_t fitting = rfa_row_block_bytes(&p->s->options) / rfa_row_bytes(p->step->w.k);
-    p->split = rfa_split_int8(p->s, p->rows, p->outputs, larger(fitting, p->s->kernels.gemm_s8->mr));
+    p->split = rfa_split_int8(p->s, p->rows, p->outputs, rfa_larger(fitting, p->s->kernels.gemm_s8->mr));
     rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), int8_task, p);
 }
 
@@ -272,8 +257,8 @@ bool rfa_few_rows_for_all(const struct rfa_session *s, size_t rows)
 static size_t waiting_bytes(const struct rfa_session *s, const struct rfa_step *step, size_t rows)
 {
     struct rfa_split split = fused_split(s, rows);
-    size_t block =
-        rfa_few_rows_for_all(s, rows) ? divide_up(rows, (size_t)s->options.threads) : rfa_task_rows(&split, 0).count;
+    size_t block = rfa_few_rows_for_all(s, rows) ? rfa_divide_up(rows, (size_t)s->options.threads)
+                                                 : rfa_task_rows(&split, 0).count;
     return rfa_round_up(block * step->w.n * sizeof(float), 64);
 }
 
@@ -354,7 +339,7 @@ size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *st
     const struct rfa_shape *shape = &rfa_tensor(s, step->in[0])->shape;
     size_t block = 0;
     for (size_t i = 1; i <= s->max_rows[shape->var]; i++)
-        block = larger(block, waiting_bytes(s, step, i * shape->rows));
+        block = rfa_larger(block, waiting_bytes(s, step, i * shape->rows));
     return rfa_round_up(bytes, 64) + block;
 }
 

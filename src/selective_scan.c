@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "kernels.h"
+#include "sizes.h"
 
 enum { PANEL = 16, MAX_STATES = 256 };
 
@@ -31,8 +32,8 @@ uint32_t rfa_cpu_bits(void)
 
 enum rfa_status rfa_selective_scan(const struct rfa_selective_scan *scan)
 {
-    if (!scan || !scan->delta || !scan->u || !scan->a || !scan->b || !scan->c || !scan->d || !scan->y || !scan->scratch ||
-        scan->states < 1 || scan->states > MAX_STATES || (uintptr_t)scan->scratch % 64 != 0)
+    if (!scan || !scan->delta || !scan->u || !scan->a || !scan->b || !scan->c || !scan->d || !scan->y ||
+        !scan->scratch || scan->states < 1 || scan->states > MAX_STATES || (uintptr_t)scan->scratch % 64 != 0)
         return RFA_ERR_ARG;
     struct rfa_kernels kernels;
     rfa_kernels_init(&kernels, scan->cpu);

@@ -2,20 +2,10 @@
 
 #include <stdint.h>
 
-#include "error.h"
+#include "sizes.h"
 
 /* A split is even enough when the busiest thread has at most this part of its share beyond it. */
 enum { EVEN_ENOUGH = 16, ROWS_EVEN_ENOUGH = 8 };
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static size_t common_divisor(size_t a, size_t b)
 {
@@ -26,12 +16,12 @@ static size_t common_divisor(size_t a, size_t b)
 static struct rfa_part even_part(size_t whole, size_t count, size_t index)
 {
     size_t least = whole / count, larger = whole % count;
-    return (struct rfa_part){index * least + smaller(index, larger), least + (index < larger)};
+    return (struct rfa_part){index * least + rfa_smaller(index, larger), least + (index < larger)};
 }
 
 struct rfa_part rfa_task_rows(const struct rfa_split *s, size_t task)
 {
-    size_t tiles = divide_up(s->rows, s->tile);
+    size_t tiles = rfa_divide_up(s->rows, s->tile);
     if (tiles == 0)
         return (struct rfa_part){0, 0};
     struct rfa_part p = even_part(tiles, s->row_blocks, task / s->output_blocks);
@@ -41,23 +31,23 @@ struct rfa_part rfa_task_rows(const struct rfa_split *s, size_t task)
 
 struct rfa_part rfa_task_outputs(const struct rfa_split *s, size_t task)
 {
-    struct rfa_part p = even_part(divide_up(s->outputs, s->unit), s->output_blocks, task % s->output_blocks);
+    struct rfa_part p = even_part(rfa_divide_up(s->outputs, s->unit), s->output_blocks, task % s->output_blocks);
     size_t first = p.first * s->unit;
-    return (struct rfa_part){first, smaller(p.count * s->unit, s->outputs - first)};
+    return (struct rfa_part){first, rfa_smaller(p.count * s->unit, s->outputs - first)};
 }
 
 /* Blocks of rows, so that none has more than `most`. */
 static size_t fewest_blocks(const struct rfa_split *s, size_t most)
 {
-    return divide_up(divide_up(s->rows, s->tile), most / s->tile);
+    return rfa_divide_up(rfa_divide_up(s->rows, s->tile), most / s->tile);
 }
 
 struct rfa_split rfa_split_rows(size_t rows, size_t tile, size_t most, size_t tasks, size_t threads)
 {
     struct rfa_split s = {.rows = rows, .outputs = 1, .tile = tile, .unit = 1, .output_blocks = 1};
-    size_t blocks = fewest_blocks(&s, most), tiles = divide_up(rows, tile);
+    size_t blocks = fewest_blocks(&s, most), tiles = rfa_divide_up(rows, tile);
     blocks = rfa_round_up(blocks > tasks * threads ? blocks : tasks * threads, threads);
-    s.row_blocks = smaller(blocks, tiles > 0 ? tiles : 1);
+    s.row_blocks = rfa_smaller(blocks, tiles > 0 ? tiles : 1);
     return s;
 }
 
@@ -71,17 +61,17 @@ bool rfa_split_leaves_waiting(const struct rfa_split *s, size_t threads)
  * evenly. */
 static size_t busiest(const struct rfa_split *s, size_t threads)
 {
-    size_t units = divide_up(s->outputs, s->unit), rounds = divide_up(rfa_split_tasks(s), threads);
+    size_t units = rfa_divide_up(s->outputs, s->unit), rounds = rfa_divide_up(rfa_split_tasks(s), threads);
     size_t larger = units % s->output_blocks * s->row_blocks;
-    return rfa_task_rows(s, 0).count * (rounds * (units / s->output_blocks) + divide_up(larger, threads));
+    return rfa_task_rows(s, 0).count * (rounds * (units / s->output_blocks) + rfa_divide_up(larger, threads));
 }
 
 /* As many blocks of outputs as give every thread `tasks` tasks, and all threads as many, as far as there are units. */
 static size_t output_blocks(const struct rfa_split *s, const struct rfa_split_rule *rule, size_t tasks)
 {
     size_t step = rule->threads / common_divisor(s->row_blocks, rule->threads);
-    size_t wanted = rfa_round_up(divide_up(tasks * rule->threads, s->row_blocks), step);
-    return smaller(wanted, divide_up(s->outputs, s->unit));
+    size_t wanted = rfa_round_up(rfa_divide_up(tasks * rule->threads, s->row_blocks), step);
+    return rfa_smaller(wanted, rfa_divide_up(s->outputs, s->unit));
 }
 
 struct search {
@@ -93,7 +83,7 @@ struct search {
 /* Fewer and fewer tasks with these blocks of rows; true when a split is even enough. */
 static bool try_outputs(struct search *x, struct rfa_split s)
 {
-    size_t threads = x->rule->threads, units = divide_up(s.outputs, s.unit);
+    size_t threads = x->rule->threads, units = rfa_divide_up(s.outputs, s.unit);
     for (size_t tasks = x->rule->tasks; tasks > 0; tasks--) {
         s.output_blocks = output_blocks(&s, x->rule, tasks);
         size_t load = busiest(&s, threads);

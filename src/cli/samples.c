@@ -1,6 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "samples.h"
 
+#include "sizes.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

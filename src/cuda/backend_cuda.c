@@ -12,6 +12,7 @@
 #include "measure_cuda.h"
 #include "ops_cuda.h"
 #include "quant.h"
+#include "sizes.h"
 
 enum { ALIGN = 256, LEAST_CAPABILITY = 75 };
 

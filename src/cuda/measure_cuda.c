@@ -2,6 +2,7 @@
 
 #include "cuda_error.h"
 #include "launch.h"
+#include "sizes.h"
 
 enum {
     BLOCKS_EACH = 4,  /* of 256 threads: as many as any multiprocessor holds at once */

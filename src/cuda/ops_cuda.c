@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "quant.h"
+#include "sizes.h"
 
 /* ------------------------------------------------------------------ arguments */
 
@@ -117,13 +118,13 @@ static void run_norm(const struct rfa_cuda_device *d, const struct rfa_session *
 {
     const struct rfa_cuda_weight *w = &on_device(d, s, step)->w;
     struct rfa_cuda_norm_args args = {.dst = data(d, s, step->out[0]),
-                                 .q = q8(d, s, step->out[1]),
-                                 .x = data(d, s, step->in[0]),
-                                 .gamma = w->data,
-                                 .beta = w->bias,
-                                 .eps = step->p.norm.eps,
-                                 .n = (uint32_t)step->w.k,
-                                 .rows = rows(s, step->in[0])};
+                                      .q = q8(d, s, step->out[1]),
+                                      .x = data(d, s, step->in[0]),
+                                      .gamma = w->data,
+                                      .beta = w->bias,
+                                      .eps = step->p.norm.eps,
+                                      .n = (uint32_t)step->w.k,
+                                      .rows = rows(s, step->in[0])};
     rfa_cuda_norm(&d->run, &args);
 }
 
@@ -187,17 +188,17 @@ static void float_product(const struct rfa_cuda_device *d, const struct rfa_sess
 {
     const struct rfa_cuda_weight *w = &on_device(d, s, step)->w;
     struct rfa_cuda_gemm_f32_args args = {.dst = dst,
-                                     .dst_stride = step->w.n,
-                                     .a = (const float *)data(d, s, step->in[0]) + step->p.linear.first,
-                                     .a_stride = rfa_cols(s, step->in[0]),
-                                     .w = table(w, &step->w),
-                                     .w_stride = step->w.k,
-                                     .bias = w->bias,
-                                     .residual = data(d, s, step->in[1]),
-                                     .k = (uint32_t)step->w.k,
-                                     .rows = rows(s, step->in[0]),
-                                     .outputs = rows_of(s, step->w.n, RFA_VAR_ONE),
-                                     .act = step->p.linear.act};
+                                          .dst_stride = step->w.n,
+                                          .a = (const float *)data(d, s, step->in[0]) + step->p.linear.first,
+                                          .a_stride = rfa_cols(s, step->in[0]),
+                                          .w = table(w, &step->w),
+                                          .w_stride = step->w.k,
+                                          .bias = w->bias,
+                                          .residual = data(d, s, step->in[1]),
+                                          .k = (uint32_t)step->w.k,
+                                          .rows = rows(s, step->in[0]),
+                                          .outputs = rows_of(s, step->w.n, RFA_VAR_ONE),
+                                          .act = step->p.linear.act};
     rfa_cuda_gemm_f32(&d->run, &args);
 }
 
@@ -221,16 +222,16 @@ static void run_scores(const struct rfa_cuda_device *d, const struct rfa_session
 {
     const float *other = (const float *)data(d, s, step->in[1]) + step->p.scores.b_first;
     struct rfa_cuda_gemm_f32_args args = {.dst = data(d, s, step->out[0]),
-                                     .dst_stride = rfa_cols(s, step->out[0]),
-                                     .a = (const float *)data(d, s, step->in[0]) + step->p.scores.a_first,
-                                     .a_stride = rfa_cols(s, step->in[0]),
-                                     .w = {other, 0},
-                                     .w_stride = rfa_cols(s, step->in[1]),
-                                     .k = (uint32_t)step->w.k,
-                                     .rows = rows(s, step->in[0]),
-                                     .outputs = rows(s, step->in[1]),
-                                     .scale = step->p.scores.scale,
-                                     .scaled = 1};
+                                          .dst_stride = rfa_cols(s, step->out[0]),
+                                          .a = (const float *)data(d, s, step->in[0]) + step->p.scores.a_first,
+                                          .a_stride = rfa_cols(s, step->in[0]),
+                                          .w = {other, 0},
+                                          .w_stride = rfa_cols(s, step->in[1]),
+                                          .k = (uint32_t)step->w.k,
+                                          .rows = rows(s, step->in[0]),
+                                          .outputs = rows(s, step->in[1]),
+                                          .scale = step->p.scores.scale,
+                                          .scaled = 1};
     rfa_cuda_gemm_f32(&d->run, &args);
 }
 
@@ -238,13 +239,13 @@ static void run_blend(const struct rfa_cuda_device *d, const struct rfa_session 
 {
     const struct rfa_cuda_weight *w = &on_device(d, s, step)->w;
     struct rfa_cuda_blend_args args = {.dst = data(d, s, step->out[0]),
-                                  .weight = w->data ? w->data : data(d, s, step->in[1]),
-                                  .bias = w->bias,
-                                  .x = (const float *)data(d, s, step->in[0]) + step->p.blend.first,
-                                  .x_stride = rfa_cols(s, step->in[0]),
-                                  .d = cols(s, step->out[0]),
-                                  .rows = rows(s, step->out[0]),
-                                  .inner = rows(s, step->in[0])};
+                                       .weight = w->data ? w->data : data(d, s, step->in[1]),
+                                       .bias = w->bias,
+                                       .x = (const float *)data(d, s, step->in[0]) + step->p.blend.first,
+                                       .x_stride = rfa_cols(s, step->in[0]),
+                                       .d = cols(s, step->out[0]),
+                                       .rows = rows(s, step->out[0]),
+                                       .inner = rows(s, step->in[0])};
     rfa_cuda_blend(&d->run, &args);
 }
 
@@ -300,31 +301,31 @@ static void run_conv(const struct rfa_cuda_device *d, const struct rfa_session *
     enum rfa_act act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE;
     struct rfa_cuda_rows pixels = rows_of(s, step->p.conv.out_height * step->p.conv.out_width, RFA_VAR_ONE);
     struct rfa_cuda_gemm_s8_args int8 = {.dst = dst,
-                                    .a = a,
-                                    .a_stride = rfa_row_bytes(step->w.k),
-                                    .w = w->data,
-                                    .w_scale = w->scale,
-                                    .w_sum = w->sum,
-                                    .bias = w->bias,
-                                    .residual = residual,
-                                    .n = (uint32_t)step->w.n,
-                                    .chunks = (uint32_t)rfa_cuda_chunks(step->w.k),
-                                    .rows = pixels,
-                                    .act = act,
-                                    .relu_last = step->p.conv.relu && residual};
+                                         .a = a,
+                                         .a_stride = rfa_row_bytes(step->w.k),
+                                         .w = w->data,
+                                         .w_scale = w->scale,
+                                         .w_sum = w->sum,
+                                         .bias = w->bias,
+                                         .residual = residual,
+                                         .n = (uint32_t)step->w.n,
+                                         .chunks = (uint32_t)rfa_cuda_chunks(step->w.k),
+                                         .rows = pixels,
+                                         .act = act,
+                                         .relu_last = step->p.conv.relu && residual};
     struct rfa_cuda_gemm_f32_args wide = {.dst = dst,
-                                     .dst_stride = step->w.n,
-                                     .a = a,
-                                     .a_stride = step->w.k,
-                                     .w = table(w, &step->w),
-                                     .w_stride = step->w.k,
-                                     .bias = w->bias,
-                                     .residual = residual,
-                                     .k = (uint32_t)step->w.k,
-                                     .rows = pixels,
-                                     .outputs = rows_of(s, step->w.n, RFA_VAR_ONE),
-                                     .act = act,
-                                     .relu_last = int8.relu_last};
+                                          .dst_stride = step->w.n,
+                                          .a = a,
+                                          .a_stride = step->w.k,
+                                          .w = table(w, &step->w),
+                                          .w_stride = step->w.k,
+                                          .bias = w->bias,
+                                          .residual = residual,
+                                          .k = (uint32_t)step->w.k,
+                                          .rows = pixels,
+                                          .outputs = rows_of(s, step->w.n, RFA_VAR_ONE),
+                                          .act = act,
+                                          .relu_last = int8.relu_last};
     if (step->w.type == RFA_TYPE_I8) {
         int8.a_scale = scales(d, s, step->in[0]);
         int8.a_zero = rfa_tensor(s, step->in[0])->zero;
@@ -364,17 +365,16 @@ static struct rfa_cuda_rows sequence_rows(const struct rfa_session *s, int id)
 static struct rfa_cuda_attention attention_args(const struct rfa_cuda_device *d, const struct rfa_session *s,
                                                 const struct rfa_step *step, int queries, int keys)
 {
-    return (struct rfa_cuda_attention){
-        .dst = data(d, s, step->out[0]),
-        .dst_stride = rfa_cols(s, step->out[0]),
-        .sequences = rows_of(s, 1, per_frame(s, queries) ? RFA_VAR_FRAMES : RFA_VAR_ONE),
-        .rows = sequence_rows(s, queries),
-        .keys = sequence_rows(s, keys),
-        .heads = (uint32_t)step->p.attention.heads,
-        .d = (uint32_t)step->p.attention.dim,
-        .scale = 1.0f / sqrtf((float)step->p.attention.dim),
-        .causal = step->p.attention.causal,
-        .scratch = d->scratch};
+    return (struct rfa_cuda_attention){.dst = data(d, s, step->out[0]),
+                                       .dst_stride = rfa_cols(s, step->out[0]),
+                                       .sequences = rows_of(s, 1, per_frame(s, queries) ? RFA_VAR_FRAMES : RFA_VAR_ONE),
+                                       .rows = sequence_rows(s, queries),
+                                       .keys = sequence_rows(s, keys),
+                                       .heads = (uint32_t)step->p.attention.heads,
+                                       .d = (uint32_t)step->p.attention.dim,
+                                       .scale = 1.0f / sqrtf((float)step->p.attention.dim),
+                                       .causal = step->p.attention.causal,
+                                       .scratch = d->scratch};
 }
 
 static void run_attention(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
@@ -440,7 +440,8 @@ static const char *refuses_attention(const struct rfa_session *s, const struct r
 
 static void run_add(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
 {
-    bool one_row = step->in[1] != RFA_NONE && rfa_max_rows(s, step->in[1]) == 1 && rfa_tensor(s, step->in[1])->shape.var == RFA_VAR_ONE;
+    bool one_row = step->in[1] != RFA_NONE && rfa_max_rows(s, step->in[1]) == 1 &&
+                   rfa_tensor(s, step->in[1])->shape.var == RFA_VAR_ONE;
     rfa_cuda_add(&d->run, data(d, s, step->out[0]), data(d, s, step->in[0]), data(d, s, step->in[1]),
                  table(&on_device(d, s, step)->w, &step->w), one_row, cols(s, step->in[0]), rows(s, step->in[0]));
 }
@@ -448,12 +449,12 @@ static void run_add(const struct rfa_cuda_device *d, const struct rfa_session *s
 static void run_mean(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
 {
     struct rfa_cuda_mean_args args = {.dst = data(d, s, step->out[0]),
-                                 .x = data(d, s, step->in[0]),
-                                 .rows = rows(s, step->out[0]),
-                                 .count = rows_of(s, step->p.mean.count, step->p.mean.var),
-                                 .step = (uint32_t)step->p.mean.step,
-                                 .base = (uint32_t)step->p.mean.base,
-                                 .d = cols(s, step->out[0])};
+                                      .x = data(d, s, step->in[0]),
+                                      .rows = rows(s, step->out[0]),
+                                      .count = rows_of(s, step->p.mean.count, step->p.mean.var),
+                                      .step = (uint32_t)step->p.mean.step,
+                                      .base = (uint32_t)step->p.mean.base,
+                                      .d = cols(s, step->out[0])};
     rfa_cuda_mean(&d->run, &args);
 }
 
@@ -487,14 +488,14 @@ static void run_detections(const struct rfa_cuda_device *d, const struct rfa_ses
 {
     const struct rfa_cuda_weight *w = &on_device(d, s, step)->w;
     struct rfa_cuda_detections_args args = {.dst = data(d, s, step->out[0]),
-                                       .logits = data(d, s, step->in[0]),
-                                       .boxes = data(d, s, step->in[1]),
-                                       .w = w->data,
-                                       .bias = w->bias,
-                                       .classes = step->p.detections.classes,
-                                       .person = step->p.detections.person,
-                                       .d = (uint32_t)step->w.n,
-                                       .rows = rows(s, step->in[0])};
+                                            .logits = data(d, s, step->in[0]),
+                                            .boxes = data(d, s, step->in[1]),
+                                            .w = w->data,
+                                            .bias = w->bias,
+                                            .classes = step->p.detections.classes,
+                                            .person = step->p.detections.person,
+                                            .d = (uint32_t)step->w.n,
+                                            .rows = rows(s, step->in[0])};
     rfa_cuda_detections(&d->run, &args);
 }
 
@@ -507,13 +508,13 @@ static void run_store(const struct rfa_cuda_device *d, const struct rfa_session 
 static void run_retrieve(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
 {
     struct rfa_cuda_retrieve_args args = {.index = data(d, s, step->out[0]),
-                                     .margin = data(d, s, step->out[1]),
-                                     .query = data(d, s, step->in[0]),
-                                     .token = data(d, s, step->in[1]),
-                                     .n = (uint32_t)step->p.clip.tokens,
-                                     .k = cols(s, step->in[0]),
-                                     .frames = (uint32_t)step->p.clip.frames,
-                                     .rows = rows(s, step->in[0])};
+                                          .margin = data(d, s, step->out[1]),
+                                          .query = data(d, s, step->in[0]),
+                                          .token = data(d, s, step->in[1]),
+                                          .n = (uint32_t)step->p.clip.tokens,
+                                          .k = cols(s, step->in[0]),
+                                          .frames = (uint32_t)step->p.clip.frames,
+                                          .rows = rows(s, step->in[0])};
     rfa_cuda_retrieve(&d->run, &args);
 }
 
@@ -546,18 +547,18 @@ static void run_scan(const struct rfa_cuda_device *d, const struct rfa_session *
     size_t inner = rfa_cols(s, step->out[0]), states = step->p.mamba.states, rank = step->p.mamba.rank;
     const float *dbc = data(d, s, step->in[2]);
     struct rfa_cuda_scan_args args = {.dst = data(d, s, step->out[0]),
-                                 .delta = data(d, s, step->in[0]),
-                                 .u = data(d, s, step->in[1]),
-                                 .z = (const float *)data(d, s, step->in[3]) + inner,
-                                 .b = dbc + rank,
-                                 .c = dbc + rank + states,
-                                 .a = w->data,
-                                 .d = w->bias,
-                                 .z_stride = 2 * inner,
-                                 .bc_stride = rank + 2 * states,
-                                 .channels = (uint32_t)inner,
-                                 .states = (uint32_t)states,
-                                 .length = rows(s, step->out[0])};
+                                      .delta = data(d, s, step->in[0]),
+                                      .u = data(d, s, step->in[1]),
+                                      .z = (const float *)data(d, s, step->in[3]) + inner,
+                                      .b = dbc + rank,
+                                      .c = dbc + rank + states,
+                                      .a = w->data,
+                                      .d = w->bias,
+                                      .z_stride = 2 * inner,
+                                      .bc_stride = rank + 2 * states,
+                                      .channels = (uint32_t)inner,
+                                      .states = (uint32_t)states,
+                                      .length = rows(s, step->out[0])};
     rfa_cuda_scan(&d->run, &args);
 }
 
