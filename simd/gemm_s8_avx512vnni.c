@@ -124,7 +124,7 @@ INLINE void store(int32_t *sum, const struct quad *acc, const size_t panels)
     } while (0)
 
 /* The compiler must not know the new addresses: it would keep more of them, one for each row and panel, and add to
- * each. */
+ * each. With 0 lines it keeps a line's fetches where they stand: gathered into a burst they hold up the loads. */
 INLINE void advance(struct cursor *c, const size_t lines)
 {
     c->w0 += lines * RFA_LINE;
@@ -171,10 +171,13 @@ INLINE void product(int32_t *sum, const struct source *s, const size_t rows, con
     for (size_t i = 0; i < fetching; i++) {
         LINE(0);
         prefetch_next(s, i * UNROLLED);
+        advance(&c, 0);
         LINE(1);
         prefetch_next(s, i * UNROLLED + 1);
+        advance(&c, 0);
         LINE(2);
         prefetch_next(s, i * UNROLLED + 2);
+        advance(&c, 0);
         LINE(3);
         prefetch_next(s, i * UNROLLED + 3);
         prefetch_target(s, i);
@@ -183,8 +186,11 @@ INLINE void product(int32_t *sum, const struct source *s, const size_t rows, con
     size_t left = s->lines - fetching * UNROLLED;
     for (; left >= UNROLLED; left -= UNROLLED) {
         LINE(0);
+        advance(&c, 0);
         LINE(1);
+        advance(&c, 0);
         LINE(2);
+        advance(&c, 0);
         LINE(3);
         advance(&c, UNROLLED);
     }
