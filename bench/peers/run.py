@@ -5,6 +5,7 @@ Error: RMS of the difference over RMS of the block's update (output - input), on
 """
 import argparse
 import copy
+import gc
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ CONFIG = {**FULL, "vit_layers": 1, "opt_layers": 4}
 OUTLIERS, FACTOR = [17, 400, 901, 1307], 40.0
 GROUPS = {"vit": "8", "opt": "1", "qformer": "1", "detr": "1"}  # frames that refatom encodes together
 SECONDS = 0.6  # for each engine, work, thread count and round
+COLD = {"opt"}  # networks whose weights a call finds in memory, as in the whole model, which passes 2.5 GB of OPT's a caption
 
 
 def arguments():
@@ -177,9 +179,10 @@ def refatom_kernel(text, threads):
 
 # ------------------------------------------------------------------ timing
 
-def compare(title, calls, ours, unit_work=None, processor=False):
+def compare(title, calls, ours, unit_work=None, processor=False, before=None):
     """calls: engine -> maker(threads); ours(threads) -> seconds. Alternates engines in every round; prints a row an engine. With one thread
-    `processor` counts processor time, as `refatom bench kernels` does; else all count the clock on the wall."""
+    `processor` counts processor time, as `refatom bench kernels` does; else all count the clock on the wall. `before` runs before each call of
+    an engine, untimed. Engines of one thread count are freed before those of the next are made."""
     rows = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
@@ -197,8 +200,12 @@ def compare(title, calls, ours, unit_work=None, processor=False):
         for _ in range(ARGS.rounds):
             for engine, call in made.items():
                 clock = time.process_time if processor and threads == 1 else time.perf_counter
-                rows.setdefault(engine, {}).setdefault(threads, []).extend(measure.times(call, SECONDS, clock))
+                rows.setdefault(engine, {}).setdefault(threads, []).extend(measure.times(call, SECONDS, clock, before))
             rows.setdefault("refatom", {}).setdefault(threads, []).append(ours(threads))
+        made.clear()
+        call = None
+        torch._dynamo.reset()  # it keeps the compiled graphs
+        gc.collect()
     for engine, by in sorted(rows.items(), key=lambda r: statistics.median(r[1][THREADS[0]])):
         times = [statistics.median(by[t]) if t in by else float("nan") for t in THREADS]
         rates = "  ".join(f"{unit_work / t * 1e-9:8.1f} GMAC/s" for t in times) if unit_work else ""
@@ -288,7 +295,8 @@ def main():
     int8 = plain.with_suffix(".int8.gguf")
     for key, title, model, inputs, work in networks_to_compare(plain):
         if key in ARGS.only.split(","):
-            compare(title, engines(key, model, inputs, WORK), lambda threads, key=key: refatom_time(key, int8, threads), work)
+            compare(title, engines(key, model, inputs, WORK), lambda threads, key=key: refatom_time(key, int8, threads), work,
+                    before=measure.cold() if key in COLD else None)
     kernels()
     if ARGS.json:
         pathlib.Path(ARGS.json).write_text(json.dumps(RESULTS, indent=1))
