@@ -9,7 +9,7 @@
 
 /* Multiply-adds that one state update of the scan takes: dt * a, the six of exp2's polynomial, the state, dt u * b, and
  * y. */
-enum { SCAN_MACS = 10, FEW_ROWS = 30 };
+enum { SCAN_MACS = 10 };
 
 struct slot {
     const char *name;
@@ -79,7 +79,7 @@ static void open_gemm_s8(struct job *job)
     job->units = c->m;
     job->unit_work = (double)c->n * (double)c->k;
     set_out(job, job->f32[0], c->m * c->n * sizeof(float));
-    if (c->m <= FEW_ROWS) {
+    if (c->m <= RFA_FEW_ROWS) {
         job->limit = LIMIT_MEMORY;
         job->unit_work = (double)panel_bytes / (double)c->m;
     }
@@ -109,26 +109,19 @@ static void run_gemm_block(const struct job *job, const struct rfa_kernels *k, s
     k->gemm_s8->run(&args);
 }
 
-/* Tasks of the product as src/ops_linear.c cuts them: row blocks that stay in cache, then outputs, four tasks a thread,
- * two where few rows wait for their weights. */
+/* Tasks of the product as src/ops_linear.c cuts them. */
 static size_t split_gemm_s8(struct job *job, const struct rfa_kernels *k, int threads)
 {
     const struct kernel_case *c = job->c;
-    size_t fitting = (1u << 20) / rfa_row_bytes(c->k), mr = k->gemm_s8->mr;
-    size_t row_blocks = rfa_divide_up(job->units, fitting > mr ? fitting : mr);
-    job->row_block = rfa_divide_up(rfa_divide_up(job->units, row_blocks), mr) * mr;
-    row_blocks = rfa_divide_up(job->units, job->row_block);
-    size_t wanted = threads == 1 ? 1 : rfa_divide_up((size_t)threads * (c->m <= 30 ? 2 : 4), row_blocks);
-    job->output_block = rfa_divide_up(rfa_divide_up(c->n, wanted), 64) * 64;
-    job->output_blocks = rfa_divide_up(c->n, job->output_block);
-    return row_blocks * job->output_blocks;
+    size_t fitting = (1u << 20) / rfa_row_bytes(c->k), tile = k->gemm_s8->mr;
+    job->split = rfa_split_int8(job->units, c->n, tile, rfa_larger(fitting, tile), (size_t)threads);
+    return rfa_split_tasks(&job->split);
 }
 
 static void task_gemm_s8(const struct job *job, const struct rfa_kernels *k, size_t task, void *scratch)
 {
-    size_t m = task / job->output_blocks * job->row_block, n = task % job->output_blocks * job->output_block;
-    run_gemm_block(job, k, m, rfa_smaller(job->row_block, job->units - m), n,
-                   rfa_smaller(job->output_block, job->c->n - n), scratch);
+    struct rfa_part rows = rfa_task_rows(&job->split, task), outputs = rfa_task_outputs(&job->split, task);
+    run_gemm_block(job, k, rows.first, rows.count, outputs.first, outputs.count, scratch);
 }
 
 static void open_gemm_f32(struct job *job)

@@ -4,6 +4,7 @@
 #define RFA_BENCH_KERNEL_JOB_H
 
 #include "../simd/kernels.h"
+#include "../src/split.h"
 #include "../tests/kernel_cases.h"
 
 enum { JOB_BUFFERS = 12, JOB_THREADS = 64 };
@@ -33,8 +34,8 @@ struct job {
     uint8_t a_form;     /* what the stored activations are XORed with */
     const int8_t *pool; /* gemm_s8 of few rows: weights in more memory than caches hold, taken in turn */
     size_t pool_bytes, turn;
-    size_t row_block, output_block, output_blocks; /* gemm_s8: of a task */
-    void *out;                                     /* compared with C */
+    struct rfa_split split; /* gemm_s8 */
+    void *out;              /* compared with C */
     size_t out_bytes;
     const void *original; /* kernels in place: what `out` holds before a run; NULL: nothing to restore */
     void *scratch[JOB_THREADS];

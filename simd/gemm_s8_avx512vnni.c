@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../quant/quant.h"
+#include "../src/sizes.h"
 #define GEMM_LANES 16
 #include "gemm_s8_finish_x86.h"
 
@@ -148,16 +149,11 @@ INLINE void prefetch_target(const struct source *s, size_t i)
     _mm_prefetch((const char *)((uintptr_t)s->target + at * sizeof *s->target), _MM_HINT_T0);
 }
 
-INLINE size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Steps of UNROLLED lines in which a tile of so many rows fetches its target and its share of the next weights. */
 INLINE size_t fetching_steps(const struct source *s, size_t rows)
 {
-    size_t next = (s->next_lines + UNROLLED - 1) / UNROLLED, target = rows * PANELS;
-    return least(next > target ? next : target, s->lines / UNROLLED);
+    size_t next = rfa_divide_up(s->next_lines, UNROLLED), target = rows * PANELS;
+    return rfa_smaller(rfa_larger(next, target), s->lines / UNROLLED);
 }
 
 /* sum[rows][COLS] of the tile: the columns of its panels. */

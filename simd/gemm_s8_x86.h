@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "../quant/quant.h"
+#include "../src/sizes.h"
 #include "gemm_s8_finish_x86.h"
 
 #if GEMM_LANES == 16
@@ -175,11 +176,6 @@ static void add_block(struct scratch *x, const struct rfa_gemm_s8_args *g, const
     }
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static void run(const struct rfa_gemm_s8_args *g)
 {
     assert(g->k >= 1 && g->k <= RFA_MAX_K);
@@ -191,9 +187,9 @@ static void run(const struct rfa_gemm_s8_args *g)
     for (b.m = 0; b.m < g->m; b.m += b.rows) {
         b.rows = even_rows(g->m, b.m, MC);
         for (b.n = 0; b.n < g->n; b.n += NC) {
-            b.cols = least(NC, g->n - b.n);
+            b.cols = rfa_smaller(NC, g->n - b.n);
             for (b.line = 0; b.line < lines; b.line += LINES) {
-                b.lines = least(LINES, lines - b.line);
+                b.lines = rfa_smaller(LINES, lines - b.line);
                 add_block(x, g, &b);
             }
             finish_tile(g, &(struct tile){x->sum, NC, b.m, b.n, b.rows, b.cols});

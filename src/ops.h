@@ -21,8 +21,6 @@ extern const struct rfa_op_entry rfa_ops[RFA_OP_COUNT];
 size_t rfa_linear_scratch(const struct rfa_session *s, const struct rfa_step *step);
 void rfa_linear_run(const struct rfa_session *s, const struct rfa_step *step);
 size_t rfa_row_block_bytes(const struct rfa_options *options);
-/* The tasks of an int8 product whose kernel takes at most `most_rows` rows at once. */
-struct rfa_split rfa_split_int8(const struct rfa_session *s, size_t rows, size_t outputs, size_t most_rows);
 /* Whether rows that are quantised at once are cut into fewer blocks than threads can share, so that the product comes
  * apart from it and its outputs are cut as well. */
 bool rfa_few_rows_for_all(const struct rfa_session *s, size_t rows);

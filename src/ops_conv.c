@@ -96,25 +96,18 @@ static void product_s8(const struct conv *c, const void *a, struct rfa_part pixe
     const struct rfa_weight *w = &step->w;
     const float *residual = rfa_data(c->s, step->in[1]);
     size_t at = pixels.first * w->n + outputs.first;
-    struct rfa_gemm_s8_args args = {.dst = (float *)rfa_data(c->s, step->out[0]) + at,
-                                    .dst_stride = w->n,
-                                    .a = a,
-                                    .a_stride = c->row_stride,
-                                    .a_scale = rfa_scales(c->s, step->in[0]),
-                                    .a_scale_step = 0,
-                                    .a_zero = rfa_tensor(c->s, step->in[0])->zero,
-                                    .w = (const int8_t *)w->data + rfa_panel_bytes(outputs.first, w->k),
-                                    .w_scale = w->scale + outputs.first,
-                                    .w_sum = w->sum + outputs.first,
-                                    .bias = w->bias ? w->bias + outputs.first : NULL,
-                                    .residual = residual ? residual + at : NULL,
-                                    .residual_stride = w->n,
-                                    .m = pixels.count,
-                                    .n = outputs.count,
-                                    .k = w->k,
-                                    .act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE,
-                                    .relu_last = step->p.conv.relu && residual,
-                                    .scratch = scratch};
+    struct rfa_gemm_s8_args args = rfa_int8_operands(c->s, step, 0, outputs.first);
+    args.dst = (float *)rfa_data(c->s, step->out[0]) + at;
+    args.dst_stride = w->n;
+    args.a = a;
+    args.a_scale_step = 0; /* a map has one scale */
+    args.residual = residual ? residual + at : NULL;
+    args.residual_stride = w->n;
+    args.m = pixels.count;
+    args.n = outputs.count;
+    args.act = step->p.conv.relu && !residual ? RFA_ACT_RELU : RFA_ACT_NONE;
+    args.relu_last = step->p.conv.relu && residual;
+    args.scratch = scratch;
     c->s->kernels.gemm_s8->run(&args);
 }
 
@@ -245,7 +238,7 @@ void rfa_conv_run(const struct rfa_session *s, const struct rfa_step *step)
         c.split = rfa_split_rows(c.pixels, 1, PIXELS, 1, (size_t)s->options.threads);
         rfa_parallel_for(&s->team, rfa_split_tasks(&c.split), gather_task, &c);
     }
-    c.split = rfa_split_int8(s, c.pixels, step->w.n, PIXELS);
+    c.split = rfa_split_int8(c.pixels, step->w.n, s->kernels.gemm_s8->mr, PIXELS, (size_t)s->options.threads);
     run_tasks(&c, rfa_split_tasks(&c.split), part_task);
 }
 

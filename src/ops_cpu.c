@@ -6,8 +6,6 @@
 
 #include "quant.h"
 
-enum { ROWS_A_TASK = 16, TASKS_A_THREAD = 4 };
-
 struct row_task {
     const struct rfa_session *s;
     const struct rfa_step *step;
@@ -18,8 +16,7 @@ struct row_task {
 static void over_rows(const struct rfa_session *s, const struct rfa_step *step, size_t rows, size_t cols,
                       rfa_task_fn *fn)
 {
-    struct row_task t = {s, step, rows, cols,
-                         rfa_split_rows(rows, 1, ROWS_A_TASK, TASKS_A_THREAD, (size_t)s->options.threads)};
+    struct row_task t = {s, step, rows, cols, rfa_split_each(rows, (size_t)s->options.threads)};
     rfa_parallel_for(&s->team, rfa_split_tasks(&t.split), fn, &t);
 }
 
@@ -211,7 +208,7 @@ static struct map_task describe_map(const struct rfa_session *s, const struct rf
     size_t channels = rfa_cols(s, step->in[0]), values = rfa_rows(s, step->in[0]) * channels;
     size_t stride = rfa_map_row_bytes(channels), piece = stride == channels ? MAP_PIECE : channels;
     struct map_task m = {.s = s, .step = step, .piece = piece, .values = values};
-    m.split = rfa_split_rows((values + piece - 1) / piece, 1, ROWS_A_TASK, TASKS_A_THREAD, (size_t)s->options.threads);
+    m.split = rfa_split_each(rfa_divide_up(values, piece), (size_t)s->options.threads);
     m.stride = stride == channels ? MAP_PIECE : stride;
     m.zero = rfa_tensor(s, step->out[0])->zero;
     return m;

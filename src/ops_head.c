@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { ROWS_A_TASK = 16, TASKS_A_THREAD = 4 };
-
 struct head_task {
     const struct rfa_session *s;
     const struct rfa_step *step;
@@ -65,7 +63,7 @@ void rfa_store_run(const struct rfa_session *s, const struct rfa_step *step)
 
 static struct rfa_split unit_split(const struct rfa_session *s, const struct rfa_step *step)
 {
-    return rfa_split_rows(rfa_rows(s, step->in[0]), 1, ROWS_A_TASK, TASKS_A_THREAD, (size_t)s->options.threads);
+    return rfa_split_each(rfa_rows(s, step->in[0]), (size_t)s->options.threads);
 }
 
 static void unit_task(void *context, size_t task, int thread)

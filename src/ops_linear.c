@@ -15,10 +15,7 @@ size_t rfa_row_block_bytes(const struct rfa_options *options)
     return cache && cache < A_BLOCK_BYTES ? cache / 2 : A_BLOCK_BYTES;
 }
 
-enum { FLOAT_ROWS = 128, FLOAT_OUTPUTS = 16, TASKS_A_THREAD = 4 };
-
-/* Products of so few rows wait for their weights. A kernel fetches ahead within a task, so tasks are few and long. */
-enum { FEW_ROWS = 30, LONG_TASKS_A_THREAD = 2 };
+enum { FLOAT_ROWS = 128, FLOAT_OUTPUTS = 16 };
 
 struct product {
     const struct rfa_session *s;
@@ -89,10 +86,10 @@ static void run_float(struct product *p)
     const struct rfa_split_rule rule = {.threads = threads,
                                         .tile = 1,
                                         .most_rows = FLOAT_ROWS,
-                                        .least_rows = FEW_ROWS,
+                                        .least_rows = RFA_FEW_ROWS,
                                         .unit = FLOAT_OUTPUTS,
                                         .least_unit = FLOAT_OUTPUTS,
-                                        .tasks = TASKS_A_THREAD};
+                                        .tasks = RFA_TASKS_A_THREAD};
     p->split = rfa_split_product(p->rows, p->outputs, &rule);
     rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), float_task, p);
 }
@@ -213,25 +210,11 @@ static void int8_task(void *context, size_t task, int thread)
     p->s->kernels.gemm_s8->run(&args);
 }
 
-struct rfa_split rfa_split_int8(const struct rfa_session *s, size_t rows, size_t outputs, size_t most_rows)
-{
-    size_t threads = (size_t)s->options.threads;
-    const struct rfa_split_rule rule = {.threads = threads,
-                                        .tile = s->kernels.gemm_s8->mr,
-                                        .most_rows = most_rows,
-                                        .least_rows = rfa_larger(FEW_ROWS, s->kernels.gemm_s8->mr),
-                                        .unit = RFA_LINE,
-                                        .least_unit = RFA_LINE / 2,
-                                        .tasks = threads == 1       ? 1
-                                                 : rows <= FEW_ROWS ? LONG_TASKS_A_THREAD
-                                                                    : TASKS_A_THREAD};
-    return rfa_split_product(rows, outputs, &rule);
-}
-
 static void run_int8(struct product *p)
 {
     size_t fitting = rfa_row_block_bytes(&p->s->options) / rfa_row_bytes(p->step->w.k);
-    p->split = rfa_split_int8(p->s, p->rows, p->outputs, rfa_larger(fitting, p->s->kernels.gemm_s8->mr));
+    size_t tile = p->s->kernels.gemm_s8->mr;
+    p->split = rfa_split_int8(p->rows, p->outputs, tile, rfa_larger(fitting, tile), (size_t)p->s->options.threads);
     rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), int8_task, p);
 }
 
@@ -298,12 +281,13 @@ static void quantize_task(void *context, size_t task, int thread)
 static void run_apart(struct product *p)
 {
     if (!p->dst) {
+        size_t waiting = waiting_bytes(p->s, p->step, p->rows);
         p->dst = (float *)(void *)p->kernel;
-        p->kernel_step -= waiting_bytes(p->s, p->step, p->rows);
-        p->kernel += (size_t)p->s->options.threads * waiting_bytes(p->s, p->step, p->rows);
+        p->kernel += (size_t)p->s->options.threads * waiting;
+        p->kernel_step -= waiting;
     }
     run_int8(p);
-    p->split = rfa_split_rows(p->rows, 1, p->rows, TASKS_A_THREAD, (size_t)p->s->options.threads);
+    p->split = rfa_split_rows(p->rows, 1, p->rows, RFA_TASKS_A_THREAD, (size_t)p->s->options.threads);
     rfa_parallel_for(&p->s->team, rfa_split_tasks(&p->split), quantize_task, p);
 }
 

@@ -2,10 +2,16 @@
 
 #include <stdint.h>
 
+#include "quant.h"
 #include "sizes.h"
 
 /* A split is even enough when the busiest thread has at most this part of its share beyond it. */
 enum { EVEN_ENOUGH = 16, ROWS_EVEN_ENOUGH = 8 };
+
+enum { ROWS_A_TASK = 16 };
+
+/* With few rows a kernel fetches weights ahead within a task, so tasks are few and long. */
+enum { LONG_TASKS_A_THREAD = 2 };
 
 static size_t common_divisor(size_t a, size_t b)
 {
@@ -49,6 +55,11 @@ struct rfa_split rfa_split_rows(size_t rows, size_t tile, size_t most, size_t ta
     blocks = rfa_round_up(blocks > tasks * threads ? blocks : tasks * threads, threads);
     s.row_blocks = rfa_smaller(blocks, tiles > 0 ? tiles : 1);
     return s;
+}
+
+struct rfa_split rfa_split_each(size_t rows, size_t threads)
+{
+    return rfa_split_rows(rows, 1, ROWS_A_TASK, RFA_TASKS_A_THREAD, threads);
 }
 
 bool rfa_split_leaves_waiting(const struct rfa_split *s, size_t threads)
@@ -113,4 +124,18 @@ struct rfa_split rfa_split_product(size_t rows, size_t outputs, const struct rfa
                 return x.best;
         }
     return x.best;
+}
+
+struct rfa_split rfa_split_int8(size_t rows, size_t outputs, size_t tile, size_t most_rows, size_t threads)
+{
+    const struct rfa_split_rule rule = {.threads = threads,
+                                        .tile = tile,
+                                        .most_rows = most_rows,
+                                        .least_rows = rfa_larger(RFA_FEW_ROWS, tile),
+                                        .unit = RFA_LINE,
+                                        .least_unit = RFA_LINE / 2,
+                                        .tasks = threads == 1           ? 1
+                                                 : rows <= RFA_FEW_ROWS ? LONG_TASKS_A_THREAD
+                                                                        : RFA_TASKS_A_THREAD};
+    return rfa_split_product(rows, outputs, &rule);
 }

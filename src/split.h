@@ -31,6 +31,17 @@ struct rfa_split_rule {
 
 struct rfa_split rfa_split_product(size_t rows, size_t outputs, const struct rfa_split_rule *rule);
 
+enum {
+    RFA_TASKS_A_THREAD = 4,
+    RFA_FEW_ROWS = 30 /* up to so many, a product waits for its weights */
+};
+
+/* An int8 product whose kernel has tiles of `tile` rows and takes at most `most_rows`, not below a tile, at once. */
+struct rfa_split rfa_split_int8(size_t rows, size_t outputs, size_t tile, size_t most_rows, size_t threads);
+
+/* Rows that are worked on one by one. */
+struct rfa_split rfa_split_each(size_t rows, size_t threads);
+
 /* Rows alone: at most `most` a task, not below a tile, and as many tasks, at least `tasks`, for every thread. */
 struct rfa_split rfa_split_rows(size_t rows, size_t tile, size_t most, size_t tasks, size_t threads);
 

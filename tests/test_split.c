@@ -133,7 +133,8 @@ static struct rfa_split split_of(const struct rfa_session *s, const struct shape
         return rfa_split_rows(x->rows, gemm->mr, gemm->mc, 1, threads);
     if (x->kind == CONV && !rfa_few_pixels_for_all(s, x->rows))
         return rfa_split_rows(x->rows, gemm->mr, PIXELS, 1, threads);
-    return rfa_split_int8(s, x->rows, x->outputs, x->kind == CONV ? PIXELS : fitting);
+    return rfa_split_int8(x->rows, x->outputs, s->kernels.gemm_s8->mr, x->kind == CONV ? PIXELS : fitting,
+                          (size_t)s->options.threads);
 }
 
 /* Time of the busiest thread when each takes the next task as soon as it is free, as a part of the whole. */
