@@ -7,12 +7,13 @@
 
 #include "bench.h"
 #include "ceiling.h"
+#include "core_clock.h"
 #include "kernel_job.h"
 #include "timing.h"
 
 enum { MAX_SAMPLES = 2000, MIN_SAMPLES = 5, CACHE_BYTES = 512 * 1024, LOOP_SAMPLES = 5 };
 
-static const double CHECKED_WORK = 1.5e8, SHORTEST_SAMPLE = 20e-6;
+static const double CHECKED_WORK = 1.5e8, SHORTEST_SAMPLE = 20e-6, CLOCKED_SECONDS = 0.5e-3;
 
 struct row {
     const char *slot, *isa;
@@ -43,8 +44,9 @@ struct bench {
 /* What one row's measurement says. */
 struct figure {
     double median, low, high, c; /* seconds: median, 10th and 90th percentile; the C row's, scaled to the same work */
-    double work, ceiling;        /* of a run; a second */
-    double cycles;               /* of the processor in a second, just before or after the row; 0: unknown */
+    double work;                 /* of a run */
+    double clock;                /* of the core under the row, in cycles a second; 0: unknown */
+    double ceiling, a_cycle;     /* work in a second, in a cycle; 0: unknown */
     const char *unit, *limit;    /* "MAC" or "B"; what the ceiling is */
     bool equal;
 };
@@ -55,8 +57,20 @@ static void print_heading(const struct bench *b)
 {
     if (b->options->json)
         return;
-    fprintf(b->options->out, "\n%-16s %-10s %-16s %2s %12s %7s %11s %7s %6s  %s\n", "kernel", "tier", "shape", "T",
-            "median us", "spread", "rate", "times C", "share", "of");
+    fprintf(b->options->out, "\n%-16s %-10s %-16s %2s %12s %7s %11s %7s %6s %8s  %s\n", "kernel", "tier", "shape", "T",
+            "median us", "spread", "rate", "times C", "share", "at clock", "of");
+}
+
+static double share(const struct figure *f)
+{
+    return f->ceiling > 0 ? f->work / f->median / f->ceiling : 0;
+}
+
+/* The share of what the ceiling's loop does in the cycles that the row took; 0 where they are not known. */
+static double share_at_clock(const struct figure *f)
+{
+    double most = f->clock * f->a_cycle;
+    return most > 0 ? f->work / f->median / most : 0;
 }
 
 static void print_json(FILE *out, const char *kernel, const char *tier, const char *shape, int threads,
@@ -65,11 +79,10 @@ static void print_json(FILE *out, const char *kernel, const char *tier, const ch
     fprintf(out,
             "{\"kernel\": \"%s\", \"tier\": \"%s\", \"shape\": \"%s\", \"threads\": %d, \"median_ns\": %.1f, \"work\": "
             "%.0f, \"unit\": \"%s\", "
-            "\"ceiling\": %.6g, \"share\": %.4f, \"p10_ns\": %.1f, \"p90_ns\": %.1f, \"c_ns\": %.1f, \"ceiling_of\": "
-            "\"%s\", \"equal\": %s}\n",
-            kernel, tier, shape, threads, f->median * 1e9, f->work, f->unit, f->ceiling,
-            f->ceiling > 0 ? f->work / f->median / f->ceiling : 0.0, f->low * 1e9, f->high * 1e9, f->c * 1e9, f->limit,
-            f->equal ? "true" : "false");
+            "\"ceiling\": %.6g, \"share\": %.4f, \"clock_hz\": %.4g, \"share_at_clock\": %.4f, "
+            "\"p10_ns\": %.1f, \"p90_ns\": %.1f, \"c_ns\": %.1f, \"ceiling_of\": \"%s\", \"equal\": %s}\n",
+            kernel, tier, shape, threads, f->median * 1e9, f->work, f->unit, f->ceiling, share(f), f->clock,
+            share_at_clock(f), f->low * 1e9, f->high * 1e9, f->c * 1e9, f->limit, f->equal ? "true" : "false");
 }
 
 static void print_text(FILE *out, const char *kernel, const char *tier, const char *shape, int threads,
@@ -81,10 +94,13 @@ static void print_text(FILE *out, const char *kernel, const char *tier, const ch
         fprintf(out, "%7.1f ", f->c / f->median);
     else
         fprintf(out, "%7s ", "");
-    if (f->ceiling > 0)
-        fprintf(out, "%5.1f%%  %s %.1f\n", 100 * f->work / f->median / f->ceiling, f->limit, f->ceiling * 1e-9);
-    else
+    if (f->ceiling <= 0)
         fprintf(out, "%6s\n", "-");
+    else if (share_at_clock(f) <= 0)
+        fprintf(out, "%5.1f%% %8s  %s %.1f\n", 100 * share(f), "", f->limit, f->ceiling * 1e-9);
+    else
+        fprintf(out, "%5.1f%% %7.1f%%  %s %.1f; at %.2f GHz\n", 100 * share(f), 100 * share_at_clock(f), f->limit,
+                f->ceiling * 1e-9, f->clock * 1e-9);
 }
 
 static void print_figure(const struct bench *b, const char *kernel, const char *tier, const char *shape, int threads,
@@ -147,12 +163,13 @@ static void measure_ceilings(struct bench *b)
     }
 }
 
+static const char *const limit_kind[] = {
+    [LIMIT_INT8] = "int8", [LIMIT_FMA] = "fma", [LIMIT_CACHE] = "read", [LIMIT_MEMORY] = "read"};
+
 /* The ceiling of a row, now. Memory is measured once at the start: it takes long. */
 static double ceiling_now(const struct bench *b, const struct job *job, const struct row *row, int t, const char **what)
 {
-    static const char *const kind[] = {
-        [LIMIT_INT8] = "int8", [LIMIT_FMA] = "fma", [LIMIT_CACHE] = "read", [LIMIT_MEMORY] = "read"};
-    const struct rfa_loop_row *loop = rfa_loop_find(kind[job->limit], row->isa);
+    const struct rfa_loop_row *loop = rfa_loop_find(limit_kind[job->limit], row->isa);
     *what = "";
     if (job->limit == LIMIT_MEMORY) {
         *what = "memory read";
@@ -164,6 +181,12 @@ static double ceiling_now(const struct bench *b, const struct job *job, const st
     if (job->limit == LIMIT_CACHE)
         return rfa_ceiling_read(loop->loop, &b->team[t], b->cached, CACHE_BYTES * (size_t)b->team[t].threads, 3);
     return rfa_ceiling_compute(loop->loop, &b->team[t], LOOP_SAMPLES);
+}
+
+static double ceiling_a_cycle(const struct job *job, const struct row *row)
+{
+    const struct rfa_loop_row *loop = rfa_loop_find(limit_kind[job->limit], row->isa);
+    return loop && loop->loop->run ? rfa_ceiling_a_cycle(loop->loop) : 0;
 }
 
 /* ------------------------------------------------------------------ one row */
@@ -199,12 +222,18 @@ static struct rfa_kernels kernels_of(const struct row *row)
     return k;
 }
 
+/* Limits the job to a part with so much work. */
+static void take_part(struct job *job, double work)
+{
+    job->units = job->all_units;
+    if ((double)job->units * job->unit_work > work && job->limit != LIMIT_MEMORY)
+        job->units = (size_t)(work / job->unit_work) + 1;
+}
+
 /* Runs the row on the checked part and compares with the result that C left there. */
 static bool equals_c(const struct bench *b, struct job *job, const struct rfa_kernels *k, const void *expected)
 {
-    job->units = job->all_units;
-    if ((double)job->units * job->unit_work > CHECKED_WORK && job->limit != LIMIT_MEMORY)
-        job->units = (size_t)(CHECKED_WORK / job->unit_work) + 1;
+    take_part(job, CHECKED_WORK);
     job->turn = 0;
     memset(job->out, 0, job->out_bytes);
     job_prepare(job, k);
@@ -231,6 +260,25 @@ static void time_row(struct bench *b, struct job *job, const struct rfa_kernels 
     f->high = rfa_bench_quantile(b->samples, count, 0.9);
 }
 
+/* The clock of the core under this row on one thread, in cycles a second. After runs of half a millisecond in all: the
+ * core has settled by then, and the code of the clock is still in cache. */
+static double clock_under(struct bench *b, struct job *job, const struct rfa_kernels *k, double seconds)
+{
+    enum { SAMPLES = 15 };
+    take_part(job, (double)job->all_units * job->unit_work * CLOCKED_SECONDS / seconds);
+    struct pass p = {job, k, job_tasks(job, k, 1)};
+    for (int i = 0; i < SAMPLES; i++) {
+        for (double spent = 0; spent < CLOCKED_SECONDS; spent += seconds) {
+            job_next_weights(job);
+            job_prepare(job, k);
+            rfa_parallel_for(&b->team[0], p.tasks, pass_task, &p);
+        }
+        b->samples[i] = rfa_core_clock();
+    }
+    rfa_bench_sort(b->samples, SAMPLES);
+    return rfa_bench_quantile(b->samples, SAMPLES, 0.5);
+}
+
 static void shape_name(char text[48], const struct kernel_case *c)
 {
     int used = snprintf(text, 48, "%zux%zu", c->m, c->n);
@@ -252,7 +300,7 @@ static void print_cycles(FILE *out, const struct kernel_case *c, const struct fi
 {
     double updates = (double)c->m * (double)c->n * (double)c->k;
     fprintf(out, "%45s %.3f ns, %.2f cycles a state update (10th percentile %.2f) at %.2f GHz\n", "",
-            f->median * 1e9 / updates, f->median * f->cycles / updates, f->low * f->cycles / updates, f->cycles * 1e-9);
+            f->median * 1e9 / updates, f->median * f->clock / updates, f->low * f->clock / updates, f->clock * 1e-9);
 }
 
 static void bench_row(struct bench *b, struct job *job, const struct row *row, const void *expected, double c_seconds)
@@ -276,15 +324,15 @@ static void bench_row(struct bench *b, struct job *job, const struct row *row, c
         return;
     }
     for (int t = 0; t < b->teams; t++) {
-        double before = ceiling_now(b, job, row, t, &f.limit), clock = rfa_ceiling_clock();
+        double before = ceiling_now(b, job, row, t, &f.limit);
         time_row(b, job, &k, t, &f);
         double after = ceiling_now(b, job, row, t, &f.limit);
         f.ceiling = before > after ? before : after;
-        f.cycles = rfa_ceiling_clock();
-        f.cycles = clock > f.cycles ? clock : f.cycles;
+        f.clock = b->team[t].threads == 1 ? clock_under(b, job, &k, f.median) : 0;
+        f.a_cycle = ceiling_a_cycle(job, row);
         f.c = t == 0 ? c_seconds : 0;
         print_figure(b, row->slot, row->isa, shape, b->team[t].threads, &f);
-        if (strcmp(row->slot, "scan_f32") == 0 && t == 0 && !b->options->json && f.cycles > 0)
+        if (strcmp(row->slot, "scan_f32") == 0 && t == 0 && !b->options->json && f.clock > 0)
             print_cycles(b->options->out, job->c, &f);
     }
 }

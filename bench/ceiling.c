@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core_clock.h"
 #include "session.h"
 #include "timing.h"
 
@@ -64,6 +65,20 @@ double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *t
     return best;
 }
 
+double rfa_ceiling_a_cycle(const struct rfa_loop *loop)
+{
+    enum { SAMPLES = 15, ITERATIONS = 4000 }; /* tens of microseconds */
+    double sample[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) {
+        double start = rfa_bench_now();
+        loop->run(ITERATIONS);
+        double seconds = rfa_bench_now() - start, clock = rfa_core_clock();
+        sample[i] = clock > 0 ? ITERATIONS * loop->work / seconds / clock : 0;
+    }
+    rfa_bench_sort(sample, SAMPLES);
+    return rfa_bench_quantile(sample, SAMPLES, 0.5);
+}
+
 double rfa_ceiling_model(const char **what, const char *weights, const char *tier, int threads)
 {
     enum { SAMPLES = 20 };
@@ -103,49 +118,4 @@ double rfa_ceiling_weights(const rfa_model *model, const char *tier, int threads
     struct rfa_team team = {.threads = threads};
     size_t bytes = model->map_bytes < MOST ? model->map_bytes : MOST;
     return rfa_ceiling_read(rfa_loop_find("read", tier)->loop, &team, model->map, bytes, SAMPLES);
-}
-
-#if RFA_ARCH_X86_64
-static void additions(size_t iterations)
-{
-    size_t x = 0;
-    __asm__ volatile("1:\n\t"
-                     ".rept 64\n\t"
-                     "add %1, %1\n\t"
-                     ".endr\n\t"
-                     "sub $1, %0\n\t"
-                     "jnz 1b"
-                     : "+r"(iterations), "+r"(x)
-                     :
-                     : "cc");
-}
-#elif RFA_ARCH_AARCH64
-static void additions(size_t iterations)
-{
-    size_t x = 0;
-    __asm__ volatile("1:\n\t"
-                     ".rept 64\n\t"
-                     "add %1, %1, %1\n\t"
-                     ".endr\n\t"
-                     "subs %0, %0, #1\n\t"
-                     "b.ne 1b"
-                     : "+r"(iterations), "+r"(x)
-                     :
-                     : "cc");
-}
-#endif
-
-double rfa_ceiling_clock(void)
-{
-    double best = 0;
-#if RFA_ARCH_X86_64 || RFA_ARCH_AARCH64
-    const size_t iterations = 20000;
-    for (int i = 0; i < 20; i++) {
-        double start = rfa_bench_now();
-        additions(iterations);
-        double rate = 64.0 * (double)iterations / (rfa_bench_now() - start);
-        best = rate > best ? rate : best;
-    }
-#endif
-    return best;
 }

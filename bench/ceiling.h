@@ -43,6 +43,10 @@ const struct rfa_loop_row *rfa_loop_find(const char *kind, const char *isa);
  * each. */
 double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *team, int samples);
 
+/* Work of an arithmetic loop in a cycle of the core, on the calling thread; 0 where the clock is not known. It does not
+ * depend on the clock, as the work of a second does. */
+double rfa_ceiling_a_cycle(const struct rfa_loop *loop);
+
 /* Ceiling of a model's products on this CPU tier: *what names the instructions. `weights` as in rfa_model_info. 0 and
  * *what NULL where the tier has no loop. */
 double rfa_ceiling_model(const char **what, const char *weights, const char *tier, int threads);
@@ -54,8 +58,5 @@ double rfa_ceiling_weights(const rfa_model *model, const char *tier, int threads
 /* Bytes a second of reading `bytes` bytes at data, split over the team: the best of `samples` passes. */
 double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team, const void *data, size_t bytes,
                         int samples);
-
-/* Cycles a second of the core, from a chain of dependent additions; 0 on processors without such a loop. */
-double rfa_ceiling_clock(void);
 
 #endif
