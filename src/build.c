@@ -241,7 +241,10 @@ static void int8_parts(struct rfa_build *b, struct rfa_weight *w, const struct r
         w->sum = sum->data;
 }
 
-struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias)
+/* What a matrix may be stored as. */
+enum { F32_ONLY = 1 << RFA_TYPE_F32, FLOAT = F32_ONLY | 1 << RFA_TYPE_F16, ANY = FLOAT | 1 << RFA_TYPE_I8 };
+
+static struct rfa_weight matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias, unsigned types)
 {
     struct rfa_weight w = {.n = n, .k = k};
     if (b->status != RFA_OK)
@@ -257,13 +260,28 @@ struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t
     w.type = t->type;
     w.data = t->data;
     const uint64_t dim[] = {n, k};
-    if (t->type == RFA_TYPE_I8)
+    if (t->type == RFA_TYPE_I8 && types == ANY)
         int8_parts(b, &w, t, name);
-    else if (t->type == RFA_TYPE_I32 || !same_shape(t, 2, dim))
-        wrong(b, t, "F32 or F16", 2, dim);
+    else if (!(types & 1u << t->type) || !same_shape(t, 2, dim))
+        wrong(b, t, types == F32_ONLY ? "F32" : "F32 or F16", 2, dim);
     if (bias && b->status == RFA_OK)
         w.bias = vector(b, name, ".bias", t->type == RFA_TYPE_I8 ? rfa_round_up(n, RFA_PANEL_N) : n);
     return w;
+}
+
+struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias)
+{
+    return matrix(b, name, n, k, bias, ANY);
+}
+
+struct rfa_weight rfa_build_float_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias)
+{
+    return matrix(b, name, n, k, bias, FLOAT);
+}
+
+struct rfa_weight rfa_build_f32_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias)
+{
+    return matrix(b, name, n, k, bias, F32_ONLY);
 }
 
 struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n, size_t k)
@@ -316,7 +334,11 @@ size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name)
                        "the width of '%s.%s' stands in no configuration; only a model file of this variant has it",
                        b->prefix, name);
     const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, ".weight") : NULL;
-    return t ? (size_t)t->dim[0] : 0;
+    if (t && t->dim[0] > RFA_MAX_MLP)
+        rfa_build_fail(b, RFA_ERR_SHAPE,
+                       "tensor '%.*s' has %llu rows; at most %d are run: convert the checkpoint again",
+                       (int)t->name.len, t->name.data, (unsigned long long)t->dim[0], (int)RFA_MAX_MLP);
+    return b->status == RFA_OK ? (size_t)t->dim[0] : 0;
 }
 
 size_t rfa_weight_bytes(const struct rfa_weight *w)

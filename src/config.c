@@ -51,7 +51,6 @@ static enum rfa_status wrong_kind(const struct source *s, const char *key, const
  * check_sizes() bounds the products. */
 enum {
     MAX_DIM = 16384,
-    MAX_MLP = 65536,
     MAX_HEADS = 1024,
     MAX_LAYERS = 256,
     MAX_VOCAB = 1000000,
@@ -76,12 +75,12 @@ static const struct field common_fields[] = {
     FIELD(patch, 1, 1024),
     FIELD(vit_dim, 1, MAX_DIM),
     FIELD(vit_heads, 1, MAX_HEADS),
-    FIELD(vit_mlp, 1, MAX_MLP),
+    FIELD(vit_mlp, 1, RFA_MAX_MLP),
     FIELD(vit_layers, 1, MAX_LAYERS),
     FIELD(visual_tokens, 1, 1024),
     FIELD(qformer_dim, 2, MAX_DIM),
     FIELD(qformer_heads, 1, MAX_HEADS),
-    FIELD(qformer_mlp, 1, MAX_MLP),
+    FIELD(qformer_mlp, 1, RFA_MAX_MLP),
     FIELD(qformer_layers, 1, MAX_LAYERS),
     FIELD(cross_every, 1, MAX_LAYERS),
     FIELD(vocab, 3, MAX_VOCAB), /* [UNK], [CLS] and [SEP] at least */
@@ -91,7 +90,7 @@ static const struct field common_fields[] = {
     FIELD(resnet_width, 1, MAX_DIM / 32), /* the last maps have 32 times as many channels */
     FIELD(detr_dim, 1, MAX_DIM),
     FIELD(detr_heads, 1, MAX_HEADS),
-    FIELD(detr_mlp, 1, MAX_MLP),
+    FIELD(detr_mlp, 1, RFA_MAX_MLP),
     FIELD(detr_encoder, 1, MAX_LAYERS),
     FIELD(detr_decoder, 1, MAX_LAYERS),
     FIELD(detr_queries, 1, 1024),
@@ -103,7 +102,7 @@ static const struct field common_fields[] = {
 static const struct field plus_plus_fields[] = {
     FIELD(opt_dim, 1, MAX_DIM),
     FIELD(opt_heads, 1, MAX_HEADS),
-    FIELD(opt_mlp, 1, MAX_MLP),
+    FIELD(opt_mlp, 1, RFA_MAX_MLP),
     FIELD(opt_layers, 1, MAX_LAYERS),
     FIELD(opt_vocab, 1, MAX_VOCAB + 1),
     FIELD(opt_positions, 2, MAX_POSITIONS),

@@ -397,8 +397,7 @@ int rfa_step_detections(struct rfa_build *b, int logits, int boxes, uint32_t per
     int out;
     struct rfa_shape l = rfa_build_shape(b, logits), x = rfa_build_shape(b, boxes);
     demand(b, l.rows == shape.rows && x.rows == shape.rows && x.cols == 4 && person < l.cols, "detections");
-    struct rfa_weight w = rfa_build_matrix(b, "proj", shape.cols, 4, true);
-    demand(b, w.type == RFA_TYPE_F32, "type of the box projection (F32)");
+    struct rfa_weight w = rfa_build_f32_matrix(b, "proj", shape.cols, 4, true);
     struct rfa_step *s = append(b, &out, RFA_OP_DETECTIONS, "proj", logits, boxes, shape);
     if (s) {
         s->w = w;
@@ -558,8 +557,8 @@ int rfa_step_blend_table(struct rfa_build *b, const char *name, int x, struct rf
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
-    struct rfa_weight w = rfa_build_matrix(b, name, shape.rows, in.rows, true);
-    demand(b, in.cols == shape.cols && w.type == RFA_TYPE_F32, "blended rows");
+    struct rfa_weight w = rfa_build_f32_matrix(b, name, shape.rows, in.rows, true);
+    demand(b, in.cols == shape.cols, "blended rows");
     struct rfa_step *s = append(b, &out, RFA_OP_BLEND, name, x, RFA_NONE, shape);
     if (s)
         s->w = w;
