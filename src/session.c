@@ -175,7 +175,8 @@ static void scratch_block(const struct rfa_session *s, int i, struct rfa_block *
     size_t bytes = rfa_ops[step->op].scratch ? rfa_ops[step->op].scratch(s, step) : 0;
     size_t input = input_scratch(s, i);
     bytes = rfa_round_up(bytes > input ? bytes : input, ALIGN);
-    *b = (struct rfa_block){.bytes = bytes * (size_t)s->options.threads, .first = i, .last = i};
+    size_t threads = (size_t)s->options.threads, most = SIZE_MAX / ALIGN * ALIGN; /* no memory has so much */
+    *b = (struct rfa_block){.bytes = bytes > most / threads ? most : bytes * threads, .first = i, .last = i};
 }
 
 static void place(struct rfa_session *s)
@@ -188,7 +189,7 @@ static void place(struct rfa_session *s)
     for (int i = 0; i < g->step_count; i++)
         scratch_block(s, i, &s->block[g->tensor_count + i]);
     for (int i = 0; i < s->block_count; i++)
-        s->block[i].bytes += s->block[i].bytes ? RFA_RED_ZONE : 0;
+        s->block[i].bytes += s->block[i].bytes && s->block[i].bytes < SIZE_MAX - RFA_RED_ZONE ? RFA_RED_ZONE : 0;
     s->arena_bytes = rfa_plan_place(s->block, s->order, s->block_count);
     for (int i = 0; i < g->tensor_count; i++)
         s->block[i].offset = s->block[rfa_tensor(s, i)->home].offset;
@@ -233,13 +234,18 @@ enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const s
     s.block = rfa_alloc((size_t)s.block_count * sizeof *s.block);
     s.order = rfa_alloc((size_t)s.block_count * sizeof *s.order);
     enum rfa_status status = RFA_OK;
-    if (s.block && s.order) {
+    if (s.block && s.order)
         place(&s);
-        *bytes = measure.used + s.arena_bytes;
-    } else {
+    if (!s.block || !s.order)
         status =
             rfa_fail(&options->log, RFA_ERR_NOMEM, "no memory to plan %d blocks; close other programs", s.block_count);
-    }
+    else if (s.arena_bytes > SIZE_MAX - measure.used)
+        status = rfa_fail(&options->log, RFA_ERR_NOMEM,
+                          "a session of this model is larger than a %zu-bit system's memory; use fewer threads or a "
+                          "smaller frame_group",
+                          8 * sizeof(size_t));
+    else
+        *bytes = measure.used + s.arena_bytes;
     rfa_free(s.block);
     rfa_free(s.order);
     return status;
