@@ -101,8 +101,8 @@ struct rfa_options {
     size_t sizeof_options; /* sizeof(struct rfa_options): set by rfa_options_default, checked by every call */
     int threads;           /* team size, 1 ... 256; default 1 */
     uint32_t cpu_mask;     /* which CPU bundles may be used; default all. rfa_cpu_mask() makes it from a tier's name */
-    uint32_t
-        frame_group;    /* frames that pass through VISION together: more is faster and needs more memory; default 2 */
+    uint32_t frame_group;  /* frames that pass through VISION together, at most the model's: more is faster and needs
+                              more memory; default 2 */
     size_t cache_bytes; /* of the second-level cache, what one core has for itself: tasks of int8 products take as many
                            rows as fit; no result and no memory depends on it; default 0: not known */
     int max_image_side; /* largest width or height of an rfa_image; default 4096 */
@@ -114,8 +114,8 @@ struct rfa_options {
                                device's memory and uploads the weights: RFA_ERR_UNSUPPORTED where this build has no such
                                backend, RFA_ERR_DEVICE where the device does not answer or refuses. Nothing falls back
                                to the CPU by itself */
-    bool step_times; /* devices: run step by step, so that every step has a time of its own, not the stage as a whole;
-                        slower; default false */
+    bool step_times;  /* devices: run step by step, so that every step has a time of its own, not the stage as a whole;
+                         slower; default false */
     bool count_tasks; /* CPU: count what every thread of the team does, for rfa_session_thread; two readings of a clock
                          a step and thread, 64 bytes of the session a thread; default false */
     struct rfa_log log;                                        /* default: none */
@@ -277,12 +277,12 @@ struct rfa_block_info {
 };
 
 struct rfa_plan_info {
-    size_t session_bytes;  /* all of it: what rfa_session_bytes says */
-    size_t arena_bytes;    /* tensors and scratch */
-    size_t lower_bound;    /* largest sum of blocks alive at one step */
-    size_t unshared_bytes; /* the sum of all blocks, without overlay */
+    size_t session_bytes;   /* all of it: what rfa_session_bytes says */
+    size_t arena_bytes;     /* tensors and scratch */
+    size_t lower_bound;     /* largest sum of blocks alive at one step */
+    size_t unshared_bytes;  /* the sum of all blocks, without overlay */
     size_t row_block_bytes; /* of rows a task of an int8 product takes: follows options.cache_bytes */
-    size_t stage_peak[4];  /* most bytes alive at one step of vision, scene, text, answer */
+    size_t stage_peak[4];   /* most bytes alive at one step of vision, scene, text, answer */
     int steps, blocks;
 };
 
@@ -305,13 +305,14 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_thread(struct rfa_thread_info *t
 
 /* ------------------------------------------------------------------ the selective scan by itself */
 
-/* Mamba-1's selective scan with its softplus and gate, one thread, no allocation (Gu and Dao, arXiv:2312.00752, algorithm 2):
- *     dt      = softplus(delta[t][c])                        h[c][n] = exp(dt * a[c][n]) * h[c][n] + dt * b[t][n] * u[t][c]
- *     y[t][c] = (sum over n of c[t][n] * h[c][n] + d[c] * u[t][c]) * silu(z[t][c])
- * Rows are plain and contiguous: delta, u, z, y [length][channels]; b, c [length][states]; d [channels]. z NULL: no gate. y may be delta,
- * u or z. `a` and `state` are in panels of 16 channels, [ceil(channels/16)][states][16], so that a panel's states stay in registers:
- * rfa_scan_pack makes them from [channels][states]. state NULL: starts from zero and is not kept; otherwise it is read and updated, and
- * a sequence cut in two gives the same bits as in one piece. The result has the same bits on every CPU. */
+/* Mamba-1's selective scan with its softplus and gate, one thread, no allocation (Gu and Dao, arXiv:2312.00752,
+ * algorithm 2): dt      = softplus(delta[t][c])                        h[c][n] = exp(dt * a[c][n]) * h[c][n] + dt *
+ * b[t][n] * u[t][c] y[t][c] = (sum over n of c[t][n] * h[c][n] + d[c] * u[t][c]) * silu(z[t][c]) Rows are plain and
+ * contiguous: delta, u, z, y [length][channels]; b, c [length][states]; d [channels]. z NULL: no gate. y may be delta,
+ * u or z. `a` and `state` are in panels of 16 channels, [ceil(channels/16)][states][16], so that a panel's states stay
+ * in registers: rfa_scan_pack makes them from [channels][states]. state NULL: starts from zero and is not kept;
+ * otherwise it is read and updated, and a sequence cut in two gives the same bits as in one piece. The result has the
+ * same bits on every CPU. */
 struct rfa_selective_scan {
     size_t length, channels, states; /* states 1 ... 256 */
     const float *delta, *u, *z, *a, *b, *c, *d;
@@ -327,7 +328,8 @@ RFA_API size_t rfa_selective_scan_scratch(size_t states);
 RFA_API size_t rfa_scan_panel_floats(size_t channels, size_t states);
 RFA_API void rfa_scan_pack(float *panels, const float *rows, size_t channels, size_t states);
 
-/* The instruction sets of this machine, for rfa_selective_scan.cpu. Asks the CPU and the operating system: keep the answer. */
+/* The instruction sets of this machine, for rfa_selective_scan.cpu. Asks the CPU and the operating system: keep the
+ * answer. */
 RFA_API uint32_t rfa_cpu_bits(void);
 
 /* ------------------------------------------------------------------ names */

@@ -35,9 +35,9 @@ static enum rfa_status check_options(const struct rfa_model *model, const struct
             "the model is NULL or the options do not come from rfa_options_default of this version; fix the call");
     if (o->threads < 1 || o->threads > RFA_MAX_THREADS)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.threads is %d; use 1 to %d", o->threads, RFA_MAX_THREADS);
-    if (o->frame_group < 1 || o->frame_group > model->config.frames)
-        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is %u; use 1 to %u, the model's frames",
-                        o->frame_group, model->config.frames);
+    if (o->frame_group < 1)
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is 0; use 1 to %u, the model's frames",
+                        model->config.frames);
     if (o->max_image_side < 1 || o->max_image_side > 65536)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_image_side is %d; use 1 to 65536", o->max_image_side);
     if (o->blas && !rfa_blas_available())
@@ -214,8 +214,10 @@ static struct rfa_session describe(const struct rfa_model *model, const struct r
 {
     const struct rfa_config *c = &model->config;
     struct rfa_session s = {.model = model, .options = *options, .team = {.threads = options->threads}};
+    if (s.options.frame_group > c->frames)
+        s.options.frame_group = c->frames;
     s.max_rows[RFA_VAR_ONE] = 1;
-    s.max_rows[RFA_VAR_FRAMES] = options->frame_group;
+    s.max_rows[RFA_VAR_FRAMES] = s.options.frame_group;
     s.max_rows[RFA_VAR_SENTENCE] = c->text_positions;
     s.max_rows[RFA_VAR_KEYWORD] = c->variant == RFA_VARIANT_REFATOMNET_PP ? c->keyword_limit : 1;
     memcpy(s.rows, s.max_rows, sizeof s.rows);

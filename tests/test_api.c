@@ -138,8 +138,6 @@ static void bad_options(void **state)
     one_bad_option("threads");
     options.frame_group = 0;
     one_bad_option("frame_group");
-    options.frame_group = nano.info.frames + 1;
-    one_bad_option("frame_group");
     options.max_image_side = 0;
     one_bad_option("max_image_side");
     options.max_image_side = INT_MAX;

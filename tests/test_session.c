@@ -305,7 +305,7 @@ static void caption_is_its_tokens(void **state)
 static void frame_groups_give_the_same_bits(void **state)
 {
     (void)state;
-    static const uint32_t groups[] = {2, 3, 8};
+    static const uint32_t groups[] = {2, 3, 8, 9, UINT32_MAX}; /* a group is at most the clip */
     struct outcome one, other;
     struct rfa_options options = defaults();
     options.frame_group = 1;

@@ -116,10 +116,8 @@ static enum rfa_status open_side(struct pair *p, int which, struct rfa_lockstep_
         side->model = p->side[RFA_LEFT].model;
     if (which == RFA_LEFT)
         RFA_TRY(rfa_cli_source_open(&p->source, side->model, &side->options));
-    else {
-        side->options.frame_group = p->side[RFA_LEFT].options.frame_group;
+    else
         side->options.max_image_side = p->side[RFA_LEFT].options.max_image_side;
-    }
     side->options.trace = rfa_lockstep_trace;
     side->options.trace_user = place;
     RFA_TRY(rfa_session_create(&side->session, side->model, &side->options));

@@ -387,8 +387,6 @@ static enum rfa_status eval_clips(struct eval *e)
         e->clips_left += count_left(e, &e->clips[i]) > 0;
     if (e->clips_left == 0)
         return RFA_OK;
-    if (e->options.frame_group > e->info.frames)
-        e->options.frame_group = e->info.frames;
     e->options.log = (struct rfa_log){keep_message, e};
     RFA_TRY(rfa_cli_create_session(&e->session, e->model, &e->options, &e->job.session));
     e->started = rfa_cli_now();
