@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cores.h"
@@ -212,11 +211,4 @@ void rfa_cli_json_string(FILE *out, const char *text, size_t length)
         }
     }
     fputc('"', out);
-}
-
-double rfa_cli_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "media.h"
 #include "score.h"
 #include "source.h"
@@ -322,7 +323,7 @@ static void show_progress(const struct eval *e)
 {
     if (!isatty(STDERR_FILENO))
         return;
-    double spent = rfa_cli_now() - e->started;
+    double spent = rfa_now() - e->started;
     fprintf(stderr, "\r\033[Kclip %zu of %zu, %zu samples answered", e->clips_done + 1, e->clips_left, e->answered);
     if (e->failed)
         fprintf(stderr, ", %zu failed", e->failed);
@@ -389,7 +390,7 @@ static enum rfa_status eval_clips(struct eval *e)
         return RFA_OK;
     e->options.log = (struct rfa_log){keep_message, e};
     RFA_TRY(rfa_cli_create_session(&e->session, e->model, &e->options, &e->job.session));
-    e->started = rfa_cli_now();
+    e->started = rfa_now();
     for (size_t i = 0; i < e->clip_count; i++) {
         if (count_left(e, &e->clips[i]) == 0)
             continue;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "draw.h"
 #include "media.h"
 #include "output.h"
@@ -156,7 +157,7 @@ static void keep_answer(struct live *l)
 
 static enum rfa_status push(struct live *l, const struct rfa_image *frame)
 {
-    double started = rfa_cli_now();
+    double started = rfa_now();
     RFA_TRY(remember(l, frame));
     RFA_TRY(rfa_push_frame(l->session, frame));
     l->pushed++;
@@ -169,7 +170,7 @@ static enum rfa_status push(struct live *l, const struct rfa_image *frame)
     RFA_TRY(rfa_answer(l->session, &l->result));
     RFA_TRY(rfa_cli_check_answer(&l->result, &l->options.log));
     keep_answer(l);
-    l->took = rfa_cli_now() - started;
+    l->took = rfa_now() - started;
     return RFA_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "draw_answer.h"
 #include "cli.h"
+#include "clock.h"
 #include "output.h"
 #include "source.h"
 #include "trace.h"
@@ -108,11 +109,11 @@ static enum rfa_status answer(struct run *r)
     status = rfa_cli_source_open(&r->job.source, r->model, &r->options);
     if (status != RFA_OK || (status = open_session(r)) != RFA_OK)
         return status;
-    r->started = rfa_cli_now();
+    r->started = rfa_now();
     status = rfa_cli_source_encode(&r->job.source, r->session, r->model, &r->options);
     if (status == RFA_OK)
         status = rfa_answer(r->session, &r->result);
-    r->encoded = rfa_cli_now();
+    r->encoded = rfa_now();
     rfa_cli_progress("");
     if (status == RFA_OK && r->trace)
         status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
