@@ -5,10 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "draw_answer.h"
 #include "cli.h"
 #include "clock.h"
+#include "draw_answer.h"
 #include "output.h"
+#include "score.h"
 #include "source.h"
 #include "trace.h"
 
@@ -122,26 +123,11 @@ static enum rfa_status answer(struct run *r)
 
 /* ------------------------------------------------------------------ output */
 
-/* Indices of the most probable actions, best first. */
-static uint32_t top_actions(uint32_t top[TOP], const struct rfa_result *result)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < result->actions; i++) {
-        uint32_t at = count < TOP ? count++ : TOP;
-        for (; at > 0 && result->probabilities[i] > result->probabilities[top[at - 1]]; at--)
-            if (at < TOP)
-                top[at] = top[at - 1];
-        if (at < TOP)
-            top[at] = i;
-    }
-    return count;
-}
-
 static void print_text(const struct run *r)
 {
     const struct rfa_clip *clip = r->job.source.clip;
     const float *box = r->result.box;
-    uint32_t top[TOP], count = top_actions(top, &r->result);
+    uint32_t top[TOP], count = rfa_top_actions(top, TOP, r->result.probabilities, r->result.actions);
     for (uint32_t i = 0; i < count; i++) {
         size_t length;
         const char *label = rfa_model_label(&length, r->model, top[i]);
@@ -195,7 +181,7 @@ static enum rfa_status annotate(const struct run *r)
     char text[TOP][96], note[160];
     const char *labels[TOP];
     float probabilities[TOP];
-    uint32_t top[TOP], count = top_actions(top, &r->result);
+    uint32_t top[TOP], count = rfa_top_actions(top, TOP, r->result.probabilities, r->result.actions);
     for (uint32_t i = 0; i < count; i++) {
         size_t length;
         const char *label = rfa_model_label(&length, r->model, top[i]);
