@@ -50,7 +50,8 @@ static const char help[] =
     "of the\n"
     "model's clip are kept, the oldest is dropped, only the new one is encoded. The first answer comes when the clip "
     "is full.\n"
-    "The box is that in the key frame, the middle of the clip, as the model was trained. Ctrl-C ends it.\n\n"
+    "The box is that in the key frame, the middle of the clip, as the model was trained. Ctrl-C ends it, a second one "
+    "at once.\n\n"
     "  --video SOURCE     anything FFmpeg reads, a camera (in builds with libavdevice), or a folder of pictures\n"
     "  --caption TEXT     who is meant, in English\n"
     "  --every N          sample every N-th frame; default: as far apart as in the dataset, 0.42 s\n"
@@ -65,10 +66,20 @@ static const char help[] =
 
 static volatile sig_atomic_t interrupted;
 
+/* The second one ends the program at once: the first may wait for a frame that does not come. */
 static void on_interrupt(int number)
 {
-    (void)number;
     interrupted = 1;
+    rfa_output_end_by(number);
+}
+
+/* A signal that whoever started us has switched off stays off. */
+static void watch(int number)
+{
+    const struct sigaction ours = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaction(number, &ours, NULL);
 }
 
 static int parse(struct live *l, int argc, char **argv)
@@ -262,13 +273,12 @@ static enum rfa_status follow(struct live *l)
 static int run(int argc, char **argv)
 {
     struct live l = {.job = {.model_path = NULL}};
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
     int parsed = parse(&l, argc, argv);
     if (parsed != EXIT_DONE)
         return parsed;
     enum rfa_status status = prepare(&l);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch(SIGINT);
+    watch(SIGTERM);
     if (status == RFA_OK)
         status = follow(&l);
     if (l.answered && !l.job.json && isatty(STDOUT_FILENO))
