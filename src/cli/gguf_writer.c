@@ -2,7 +2,7 @@
 
 #include "gguf_writer.h"
 
-#include "../checked.h"
+#include "checked.h"
 #include "digest.h"
 #include "output.h"
 

@@ -14,7 +14,7 @@
 #ifndef RFA_GGUF_WRITER_H
 #define RFA_GGUF_WRITER_H
 
-#include "../gguf.h"
+#include "gguf.h"
 
 struct rfa_gguf_writer;
 
