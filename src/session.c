@@ -268,8 +268,9 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
         *out = NULL;
     RFA_TRY(check_options(model, options));
     if (!out || !memory || (uintptr_t)memory % ALIGN != 0)
-        return rfa_fail(&options->log, RFA_ERR_ARG,
-                        "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes", ALIGN);
+        return rfa_fail(
+            &options->log, RFA_ERR_ARG,
+            "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes; pass both, aligned", ALIGN);
     struct rfa_session s = describe(model, options);
     struct carve c = {memory, 0};
     struct carve measure = {NULL, 0};

@@ -42,11 +42,11 @@ static bool take_option(const struct rfa_cli_option *o, int argc, char **argv, i
     if (o->flag) {
         *o->flag = true;
         if (equals)
-            fprintf(stderr, "refatom: %s takes no value\n", o->name);
+            fprintf(stderr, "refatom: %s takes no value; leave out the = and what follows\n", o->name);
         return !equals;
     }
     if (!equals && *i + 1 >= argc) {
-        fprintf(stderr, "refatom: %s needs a value\n", o->name);
+        fprintf(stderr, "refatom: %s needs a value; --help says which\n", o->name);
         return false;
     }
     *o->value = equals ? equals + 1 : argv[++*i];
@@ -93,7 +93,7 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     errno = 0;
     double value = strtod(text, &end);
     if (errno || end == text || *end || !isfinite(value)) {
-        fprintf(stderr, "refatom: %s: '%s' is not a number\n", option, text);
+        fprintf(stderr, "refatom: %s: '%s' is not a number; use digits and a decimal point\n", option, text);
         return false;
     }
     *out = value;

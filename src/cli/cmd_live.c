@@ -122,7 +122,7 @@ static enum rfa_status prepare(struct live *l)
     l->keep = (long)(l->info.frames - l->info.frames / 2);
     l->recent = calloc((size_t)l->keep, sizeof *l->recent);
     if (!l->recent)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the last frames");
+        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the last frames; close other programs");
     l->options.frame_group = 1;
     int side = l->stream_info.width > l->stream_info.height ? l->stream_info.width : l->stream_info.height;
     if (side > 0)
@@ -142,8 +142,8 @@ static enum rfa_status remember(struct live *l, const struct rfa_image *frame)
         rfa_picture_free(p);
         p->rgb = malloc(row * (size_t)frame->height);
         if (!p->rgb)
-            return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a frame of %d x %d", frame->width,
-                            frame->height);
+            return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a frame of %d x %d; use a smaller picture",
+                            frame->width, frame->height);
         p->width = frame->width;
         p->height = frame->height;
     }

@@ -92,7 +92,7 @@ static enum rfa_status open_session(struct run *r)
     if (r->job.trace_path) {
         r->trace = rfa_trace_file_new();
         if (!r->trace) {
-            fputs("refatom: no memory for the trace\n", stderr);
+            fputs("refatom: no memory for the trace; close other programs\n", stderr);
             return RFA_ERR_NOMEM;
         }
         r->options.trace = rfa_trace_file_add;

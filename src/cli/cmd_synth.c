@@ -51,7 +51,8 @@ static enum rfa_status read_config_file(struct synth *s)
 {
     FILE *file = fopen(s->config_path, "rb");
     if (!file)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot open it: %s", s->config_path, strerror(errno));
+        return rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be opened: %s; check the name and the permissions",
+                        s->config_path, strerror(errno));
     char *text = malloc(MAX_CONFIG);
     size_t length = text ? fread(text, 1, MAX_CONFIG, file) : 0;
     enum rfa_status status = RFA_OK;

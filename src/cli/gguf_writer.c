@@ -58,7 +58,8 @@ static enum rfa_status keep(struct rfa_gguf_writer *w, enum rfa_status status)
 
 static enum rfa_status out_of_memory(struct rfa_gguf_writer *w)
 {
-    return keep(w, rfa_fail(w->log, RFA_ERR_NOMEM, "%s: no memory for the table of contents", w->output.path));
+    return keep(w, rfa_fail(w->log, RFA_ERR_NOMEM, "%s: no memory for the table of contents; close other programs",
+                            w->output.path));
 }
 
 static enum rfa_status io_failure(struct rfa_gguf_writer *w, const char *what)
@@ -148,11 +149,12 @@ enum rfa_status rfa_gguf_writer_open(struct rfa_gguf_writer **out, const char *p
     *out = NULL;
     struct rfa_gguf_writer *w = calloc(1, sizeof *w);
     if (!w)
-        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
+        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; close other programs", path);
     w->log = log;
     w->key = malloc(RFA_GGUF_MAX_VALUES * sizeof *w->key);
     enum rfa_status status =
-        w->key ? create_file(w, path) : rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
+        w->key ? create_file(w, path)
+               : rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; close other programs", path);
     if (status != RFA_OK) {
         release(w);
         return status;

@@ -139,7 +139,7 @@ static enum rfa_status put_key_frame(const struct page *p, const struct rfa_samp
     struct rfa_clip *clip = NULL;
     char *path = rfa_find_video(p->videos, sample->video);
     if (!path)
-        return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a file name");
+        return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, p->samples->log);
     if (status == RFA_OK)
         status = put_jpeg(p, &clip->key);
