@@ -2,7 +2,7 @@
  *
  * Source   KPeng9510/refAVA2 at a007200, modules/major_pami.py (= pami_try6); Gu and Dao, Mamba (arXiv:2312.00752)
  * Symbols  T frames, N visual tokens a frame, D their width, E fusion width, S keywords, Q detections
- * Output   logits [A], probabilities [A] = sigmoid(logits), box [4] = x1, y1, x2, y2 as shares of the image
+ * Output   logits [A], of which the pipeline makes probabilities; box [4] = x1, y1, x2, y2 as shares of the image
  */
 #include "models.h"
 
