@@ -69,8 +69,10 @@ static volatile sig_atomic_t interrupted;
 /* The second one ends the program at once: the first may wait for a frame that does not come. */
 static void on_interrupt(int number)
 {
+    (void)number;
     interrupted = 1;
-    rfa_output_end_by(number);
+    rfa_output_end_by(SIGINT);
+    rfa_output_end_by(SIGTERM);
 }
 
 /* A signal that whoever started us has switched off stays off. */

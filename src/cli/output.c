@@ -29,7 +29,9 @@ static void remove_pending(int number)
 void rfa_output_end_by(int number)
 {
     const struct sigaction ours = {.sa_handler = remove_pending, .sa_flags = SA_RESETHAND};
-    sigaction(number, &ours, NULL);
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaction(number, &ours, NULL);
 }
 
 /* Only where the signal would end the program: nohup's choice and live's own handler stay. */

@@ -23,8 +23,8 @@ const char *rfa_output_name(const struct rfa_output *output);
  * that was not begun (all zero) is fine. */
 enum rfa_status rfa_output_end(struct rfa_output *output, enum rfa_status status);
 
-/* From now on the signal ends the program, and outputs that are not complete are removed. May be called by its handler.
- */
+/* From now on the signal ends the program, unless it is ignored, and outputs that are not complete are removed. May be
+ * called by a handler. */
 void rfa_output_end_by(int number);
 
 /* The same for text by stdio: NULL after a message; and the end of it, where a file that could not take everything is a
