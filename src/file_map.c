@@ -113,10 +113,3 @@ enum rfa_status rfa_file_lock(const void *begin, size_t bytes, const char *name,
     }
     return RFA_OK;
 }
-
-void rfa_file_unlock(const void *begin, size_t bytes)
-{
-    struct pages p = pages_around(begin, bytes);
-    if (p.bytes > 0)
-        (void)munlock(p.begin, p.bytes);
-}

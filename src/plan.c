@@ -116,15 +116,3 @@ size_t rfa_plan_lower_bound(const struct rfa_block *block, int count, int steps)
     }
     return bound;
 }
-
-bool rfa_plan_overlaps(const struct rfa_block *block, int count)
-{
-    for (int i = 0; i < count; i++)
-        for (int j = i + 1; j < count; j++) {
-            const struct rfa_block *a = &block[i], *b = &block[j];
-            if (a->bytes && b->bytes && alive_together(a, b) && a->offset < b->offset + b->bytes &&
-                b->offset < a->offset + a->bytes)
-                return true;
-        }
-    return false;
-}

@@ -21,7 +21,4 @@ size_t rfa_plan_place(struct rfa_block *block, int *order, int count);
 /* The largest sum of bytes alive at one step: no plan can need less. */
 size_t rfa_plan_lower_bound(const struct rfa_block *block, int count, int steps);
 
-/* Whether two blocks share both a step and a byte: the planner's own proof, used by tests. */
-bool rfa_plan_overlaps(const struct rfa_block *block, int count);
-
 #endif

@@ -239,36 +239,6 @@ static void put_array_head(struct rfa_gguf_writer *w, struct rfa_str key, uint32
     append_u64(w, count);
 }
 
-void rfa_gguf_put_strings(struct rfa_gguf_writer *w, const char *key, const struct rfa_str *values, size_t count)
-{
-    put_array_head(w, (struct rfa_str){key, strlen(key)}, RFA_GGUF_TYPE_STRING, count);
-    for (size_t i = 0; i < count; i++)
-        append_string(w, values[i]);
-}
-
-/* `count` comes from an array in memory, so count times 4 bytes cannot overflow. */
-static void put_array(struct rfa_gguf_writer *w, const char *key, enum rfa_gguf_type type, const void *values,
-                      size_t count)
-{
-    put_array_head(w, (struct rfa_str){key, strlen(key)}, type, count);
-    append(w, values, count * rfa_gguf_type_bytes(type));
-}
-
-void rfa_gguf_put_u32s(struct rfa_gguf_writer *w, const char *key, const uint32_t *values, size_t count)
-{
-    put_array(w, key, RFA_GGUF_TYPE_U32, values, count);
-}
-
-void rfa_gguf_put_i32s(struct rfa_gguf_writer *w, const char *key, const int32_t *values, size_t count)
-{
-    put_array(w, key, RFA_GGUF_TYPE_I32, values, count);
-}
-
-void rfa_gguf_put_f32s(struct rfa_gguf_writer *w, const char *key, const float *values, size_t count)
-{
-    put_array(w, key, RFA_GGUF_TYPE_F32, values, count);
-}
-
 static void put_value_array(struct rfa_gguf_writer *w, const struct rfa_gguf_value *value)
 {
     const uint8_t *end = value->as.array.data;
