@@ -173,12 +173,12 @@ struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t 
     return w;
 }
 
-struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t channels, size_t rows, bool bias)
+struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, const char *kind, size_t channels,
+                                   size_t rows)
 {
     const uint64_t panels = (channels + RFA_PANEL_N - 1) / RFA_PANEL_N;
     const struct rfa_demand demand = {.rank = 3, .dim = {panels, rows, RFA_PANEL_N}, .channels = channels};
     struct rfa_weight w = {.n = (size_t)panels, .k = rows * RFA_PANEL_N};
-    const char *kind = bias ? ".weight" : "";
     if (b->status != RFA_OK || list(b, RFA_DEMAND_PANELS, name, kind, demand))
         return w;
     const struct rfa_gguf_tensor *t = find(b, name, kind);

@@ -84,7 +84,7 @@ int rfa_step_conv1d(struct rfa_build *b, int x, const char *name, size_t taps, s
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
     rfa_build_expect(b, in.rows == shape.rows && in.var == shape.var && in.cols >= shape.cols, "causal convolution");
-    struct rfa_weight w = rfa_build_panels(b, name, shape.cols, taps, true);
+    struct rfa_weight w = rfa_build_panels(b, name, ".weight", shape.cols, taps);
     w.bias = rfa_build_vector(b, name, ".bias", shape.cols);
     struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_CONV1D, name, x, RFA_NONE, shape);
     if (s) {
@@ -104,7 +104,7 @@ int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t
     rfa_build_expect(b,
                      rfa_build_shape(b, dbc).cols == rank + 2 * states && rfa_build_shape(b, xz).cols == 2 * shape.cols,
                      "scan's projections");
-    struct rfa_weight a = rfa_build_panels(b, "a", shape.cols, states, false);
+    struct rfa_weight a = rfa_build_panels(b, "a", "", shape.cols, states);
     const float *d = rfa_build_vector(b, "d", "", shape.cols);
     rfa_build_use(b, dbc);
     rfa_build_use(b, xz);
