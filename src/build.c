@@ -47,7 +47,8 @@ int rfa_build_add_tensor(struct rfa_build *b, enum rfa_tensor_type type, struct 
         return 0;
     g->tensor = list;
     if (shape.rows == 0 || shape.cols == 0) {
-        rfa_build_fail(b, RFA_ERR_SHAPE, "'%s' has an empty result; the configuration does not fit together",
+        rfa_build_fail(b, RFA_ERR_SHAPE,
+                       "'%s' has an empty result; the configuration does not fit together: convert the model again",
                        b->prefix);
         return 0;
     }

@@ -80,9 +80,10 @@ static void check_scales(struct rfa_build *b, const char *name, const float *sca
 {
     for (size_t i = 0; scale && i < n; i++)
         if (!isfinite(scale[i]) || scale[i] < 0) {
-            rfa_build_fail(b, RFA_ERR_FORMAT,
-                           "tensor '%s.%s.scale' holds %g at %zu; scales are finite and not negative", b->prefix, name,
-                           (double)scale[i], i);
+            rfa_build_fail(
+                b, RFA_ERR_FORMAT,
+                "tensor '%s.%s.scale' holds %g at %zu, not a finite number from 0 on; quantize the model again",
+                b->prefix, name, (double)scale[i], i);
             return;
         }
 }
