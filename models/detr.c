@@ -1,9 +1,9 @@
 /* DETR with a ResNet-50: person boxes of the key frame. Batch norms are folded into the convolutions, the position
- * table comes with the file, a stride sits on the 3x3 convolution of a bottleneck.
+ * table comes with the file, a stride sits on the 3x3 convolution of a bottleneck. Post-norm, LayerNorm eps 1e-5, ReLU.
  *
- * Source   Carion et al., DETR (arXiv:2005.12872); He et al., ResNet (arXiv:1512.03385). Post-norm, LayerNorm eps 1e-5,
- * ReLU. Input    [3, h, w] key frame, normalised like the frames, not with ImageNet's mean and deviation Output scores
- * [Q, classes] (last class: no object), boxes [Q, 4] as cx, cy, w, h in [0, 1]
+ * Source   Carion et al., DETR (arXiv:2005.12872); He et al., ResNet (arXiv:1512.03385)
+ * Input    [3, h, w] key frame, normalised like the frames, not with ImageNet's mean and deviation
+ * Output   scores [Q, classes] (last class: no object), boxes [Q, 4] as cx, cy, w, h in [0, 1]
  */
 #include "models.h"
 

@@ -2,7 +2,7 @@
  *
  * Source   KPeng9510/refAVA2 at a007200, modules/major_pami.py (= pami_try6); Gu and Dao, Mamba (arXiv:2312.00752)
  * Symbols  T frames, N visual tokens a frame, D their width, E fusion width, S keywords, Q detections
- * Output   logits [A], probabilities [A] = sigmoid(logits), box [4] = x1, y1, x2, y2 as shares of the image
+ * Output   logits [A], of which the pipeline makes probabilities; box [4] = x1, y1, x2, y2 as shares of the image
  */
 #include "models.h"
 
@@ -18,7 +18,7 @@ static int mamba_inner(struct rfa_build *b, const struct rfa_config *c, int xz, 
     struct rfa_weight to_dbc = rfa_build_matrix(b, "dbc", rank + 2 * states, inner, false);
     int dbc = rfa_step_product(b, u, "dbc", to_dbc, 0, RFA_ACT_NONE, RFA_NONE,
                                rfa_shape(shape.rows, rank + 2 * states, shape.var));
-    struct rfa_weight to_dt = rfa_build_matrix(b, "dt", inner, rank, true);
+    struct rfa_weight to_dt = rfa_build_float_matrix(b, "dt", inner, rank, true);
     int delta = rfa_step_product(b, dbc, "dt", to_dt, 0, RFA_ACT_NONE, RFA_NONE, shape);
     int y = rfa_step_scan(b, delta, u, dbc, xz, rank, states, shape);
     struct rfa_weight out = rfa_build_matrix(b, "out", d, inner, false);
@@ -122,7 +122,7 @@ static int attend(struct rfa_build *b, const struct rfa_config *c, int context, 
 {
     struct rfa_shape shape = rfa_build_shape(b, query), keys = rfa_build_shape(b, context);
     size_t e = shape.cols;
-    struct rfa_weight w = rfa_build_matrix(b, "kv", 2 * e, e, true);
+    struct rfa_weight w = rfa_build_float_matrix(b, "kv", 2 * e, e, true);
     if (identical) {
         int v = rfa_step_product(b, context, "kv", rfa_weight_rows(w, e, e), 0, RFA_ACT_NONE, RFA_NONE, keys);
         return rfa_step_add(b, query, rfa_step_linear(b, v, "out", RFA_ACT_NONE, keys), shape);

@@ -2,7 +2,7 @@
  * by the other two.
  *
  * Source   KPeng9510/RAVAR at 7f230c5, modules/our_best_model.py; Han et al., Agent Attention (arXiv:2312.08874)
- * Symbols  N visual tokens, D their width, G agents (pool2's rows / D)
+ * Symbols  N visual tokens, D their width, G agents (rows of the box stream's pool2 / D)
  * Output   logits [A], box [4] without sigmoid
  */
 #include <math.h>
@@ -16,20 +16,19 @@ struct agents {
     int agents;    /* [G, D] */
 };
 
-/* Agents: pool(q) averaged over the rows and read as [G, D]; their attention over the keys. qk holds q and k in its
+/* G agents: pool(q) averaged over the rows and read as [G, D]; their attention over the keys. qk holds q and k in its
  * first 2 D columns. */
-static struct agents pool_agents(struct rfa_build *b, int qk, size_t d)
+static struct agents pool_agents(struct rfa_build *b, int qk, size_t count, size_t d)
 {
-    size_t n = rfa_build_shape(b, qk).rows, hidden = rfa_build_matrix_rows(b, "pool1"),
-           wide = rfa_build_matrix_rows(b, "pool2");
-    struct rfa_weight first = rfa_build_matrix(b, "pool1", hidden, d, true),
+    size_t n = rfa_build_shape(b, qk).rows, hidden = rfa_build_matrix_rows(b, "pool1"), wide = count * d;
+    struct rfa_weight first = rfa_build_float_matrix(b, "pool1", hidden, d, true),
                       second = rfa_build_matrix(b, "pool2", wide, hidden, true);
     int x = rfa_step_product(b, qk, "pool1", first, 0, RFA_ACT_GELU, RFA_NONE, rfa_shape(n, hidden, RFA_VAR_ONE));
     x = rfa_step_product(b, x, "pool2", second, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(n, wide, RFA_VAR_ONE));
     x = rfa_step_mean(b, x, n, RFA_VAR_ONE, 1, 0, rfa_shape(1, wide, RFA_VAR_ONE));
     struct agents a;
-    a.agents = rfa_step_reshape(b, x, rfa_shape(wide / d, d, RFA_VAR_ONE));
-    struct rfa_shape scores = rfa_shape(wide / d, n, RFA_VAR_ONE);
+    a.agents = rfa_step_reshape(b, x, rfa_shape(count, d, RFA_VAR_ONE));
+    struct rfa_shape scores = rfa_shape(count, n, RFA_VAR_ONE);
     a.attention = rfa_step_scores(b, a.agents, 0, qk, d, d, 1.0f / sqrtf((float)d), scores);
     a.attention = rfa_step_softmax(b, a.attention, scores);
     return a;
@@ -44,7 +43,8 @@ static int fuse(struct rfa_build *b, int p, int extra)
 
 /* Agent block: x += out(softmax(q a^T) (P v));  x += fc2(gelu(fc1(norm2(x)))). *own gets its agents before the fusion.
  */
-static int agent_block(struct rfa_build *b, const char *stream, int x, struct agents extra, struct agents *own)
+static int agent_block(struct rfa_build *b, const char *stream, int x, size_t count, struct agents extra,
+                       struct agents *own)
 {
     struct rfa_shape shape = rfa_build_shape(b, x);
     size_t d = shape.cols;
@@ -52,12 +52,11 @@ static int agent_block(struct rfa_build *b, const char *stream, int x, struct ag
     int y = rfa_step_norm(b, x, "norm1", eps, shape);
     struct rfa_weight w = rfa_build_matrix(b, "qkv", 3 * d, d, false);
     int qkv = rfa_step_product(b, y, "qkv", w, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(shape.rows, 3 * d, RFA_VAR_ONE));
-    *own = pool_agents(b, qkv, d);
-    struct rfa_shape agents = rfa_build_shape(b, own->agents);
-    int pooled = rfa_step_blend(b, fuse(b, own->attention, extra.attention), qkv, 2 * d, agents);
-    struct rfa_shape scores = rfa_shape(shape.rows, agents.rows, RFA_VAR_ONE);
-    own->agents = fuse(b, own->agents, extra.agents);
-    y = rfa_step_scores(b, qkv, 0, own->agents, 0, d, 1.0f / sqrtf((float)d), scores);
+    *own = pool_agents(b, qkv, count, d);
+    int pooled =
+        rfa_step_blend(b, fuse(b, own->attention, extra.attention), qkv, 2 * d, rfa_shape(count, d, RFA_VAR_ONE));
+    struct rfa_shape scores = rfa_shape(shape.rows, count, RFA_VAR_ONE);
+    y = rfa_step_scores(b, qkv, 0, fuse(b, own->agents, extra.agents), 0, d, 1.0f / sqrtf((float)d), scores);
     y = rfa_step_blend(b, rfa_step_softmax(b, y, scores), pooled, 0, shape);
     x = rfa_step_linear_add(b, y, "out", x, shape);
     y = rfa_step_norm(b, x, "norm2", eps, shape);
@@ -67,7 +66,7 @@ static int agent_block(struct rfa_build *b, const char *stream, int x, struct ag
 }
 
 /* The box stream gives only its agents. */
-static struct agents box_agents(struct rfa_build *b, int x)
+static struct agents box_agents(struct rfa_build *b, int x, size_t count)
 {
     struct rfa_shape shape = rfa_build_shape(b, x);
     rfa_build_prefix(b, "head.agent.box");
@@ -75,7 +74,7 @@ static struct agents box_agents(struct rfa_build *b, int x)
     struct rfa_weight w = rfa_build_matrix(b, "qk", 2 * shape.cols, shape.cols, false);
     int qk =
         rfa_step_product(b, y, "qk", w, 0, RFA_ACT_NONE, RFA_NONE, rfa_shape(shape.rows, 2 * shape.cols, RFA_VAR_ONE));
-    return pool_agents(b, qk, shape.cols);
+    return pool_agents(b, qk, count, shape.cols);
 }
 
 static int add(struct rfa_build *b, int x, int y)
@@ -103,13 +102,15 @@ void rfa_model_head_v1(struct rfa_build *b, const struct rfa_config *c, const st
     struct rfa_shape shape = rfa_shape(c->visual_tokens, c->qformer_dim, RFA_VAR_ONE);
     const struct agents none = {RFA_NONE, RFA_NONE};
     struct agents sentence, video;
+    rfa_build_prefix(b, "head.agent.box");
+    size_t agents = rfa_build_matrix_rows(b, "pool2") / shape.cols; /* a rest is refused where the matrix is read */
     rfa_build_prefix(b, "head.box");
-    struct agents box = box_agents(b, rfa_step_blend_table(b, "mix", in->persons, shape));
+    struct agents box = box_agents(b, rfa_step_blend_table(b, "mix", in->persons, shape), agents);
     rfa_build_prefix(b, "head.sent");
-    int text = agent_block(b, "sent", rfa_step_blend_table(b, "mix", in->sentence, shape), none, &sentence);
+    int text = agent_block(b, "sent", rfa_step_blend_table(b, "mix", in->sentence, shape), agents, none, &sentence);
     int frames = rfa_step_mean(b, in->visual, c->frames, RFA_VAR_ONE, shape.rows, 1, shape);
     struct agents both = {add(b, sentence.attention, box.attention), add(b, sentence.agents, box.agents)};
-    int image = agent_block(b, "img", frames, both, &video);
+    int image = agent_block(b, "img", frames, agents, both, &video);
     int fused = add(b, add(b, mean_rows(b, in->persons), mean_rows(b, text)), mean_rows(b, image));
     b->graph->port.logits = mlp(b, "class", fused, c->actions);
     b->graph->port.box = mlp(b, "bbox", fused, 4);

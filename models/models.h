@@ -30,9 +30,9 @@ struct rfa_head_inputs {
     int persons_unit;
 };
 
-void rfa_model_head(struct rfa_build *b, const struct rfa_config *c,
-                    const struct rfa_head_inputs *in); /* RefAtomNet++ */
-void rfa_model_head_v1(struct rfa_build *b, const struct rfa_config *c,
-                       const struct rfa_head_inputs *in); /* RefAtomNet */
+/* Both set port.logits [1, actions] and port.box [1, 4] (x1, y1, x2, y2): RefAtomNet++'s head, which also sets the
+ * indices and margins of retrieval, and RefAtomNet's. */
+void rfa_model_head(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in);
+void rfa_model_head_v1(struct rfa_build *b, const struct rfa_config *c, const struct rfa_head_inputs *in);
 
 #endif

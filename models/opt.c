@@ -1,8 +1,10 @@
 /* OPT-2.7B decoder: the states of the keywords. It is fed BERT WordPiece ids, as the reference does (model
- * specification 5.3); only the ids and positions that can occur are in the file.
+ * specification 5.3); only the ids and positions that can occur are in the file. Pre-norm, LayerNorm eps 1e-5, ReLU,
+ * causal, final norm.
  *
- * Source   Zhang et al., OPT (arXiv:2205.01068); LAVIS modeling_opt.py. Pre-norm, LayerNorm eps 1e-5, ReLU, causal,
- * final norm.
+ * Source   Zhang et al., OPT (arXiv:2205.01068); LAVIS modeling_opt.py
+ * Input    [S] token ids with [CLS] and [SEP], without padding
+ * Output   [S, D] states after the final norm
  */
 #include "models.h"
 

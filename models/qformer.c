@@ -1,9 +1,10 @@
 /* BLIP-2's Q-Former, stage 1: a BERT-base whose layers serve two paths. Learned queries read the image by
  * cross-attention in every `cross_every`-th layer; the caption passes through the same self-attention with feed-forward
- * weights of its own.
+ * weights of its own. Post-norm, LayerNorm eps 1e-12, exact GELU.
  *
- * Source   Li et al., BLIP-2 (arXiv:2301.12597); LAVIS Qformer.py. Post-norm, LayerNorm eps 1e-12, exact GELU, heads of
- * dim/heads.
+ * Source   Li et al., BLIP-2 (arXiv:2301.12597); LAVIS Qformer.py
+ * Input    image tokens [F*tokens, vit_dim], or [L] ids of the caption with its prompt, [CLS] and [SEP]
+ * Output   N visual tokens a frame, or the states of the L tokens; the pipeline averages these
  */
 #include "models.h"
 

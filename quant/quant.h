@@ -58,8 +58,8 @@ RFA_INLINE uint32_t rfa_magnitude(float x)
 /* From the magnitude that sets a row's scale to its scale and its multiplier, with `steps` steps for it.
  *   a finite, steps/a finite and a > 0:  multiplier = steps/a, scale = a/steps
  *   a = 0 or steps/a overflows:          multiplier = 0,       scale = 0           the row becomes zeros
- *   a infinite or NaN:                   multiplier = 0,       scale = NaN (0x7fc00000)   zeros, and every product
- * becomes NaN */
+ *   a infinite or NaN:                   multiplier = 0,       scale = NaN         the row becomes zeros, and every
+ *                                                              (0x7fc00000)        product with it NaN */
 RFA_INLINE float rfa_quant_steps(uint32_t magnitude, float steps, float *multiplier)
 {
     float a, scale;

@@ -1,17 +1,12 @@
-/* The builder's foundation: growing lists, prefixes, weights looked up and checked. The steps themselves are in
- * graph.c. */
+/* The builder's foundation: growing lists, prefixes, and what is left to do when all steps are there. The steps
+ * themselves are in graph.c and graph_head.c, their weights in build_weights.c. */
 #include "build.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
-#include "quant.h"
-#include "sizes.h"
-
-enum { NAME_MAX_BYTES = 64 };
 
 void rfa_build_fail(struct rfa_build *b, enum rfa_status status, const char *format, ...)
 {
@@ -52,7 +47,8 @@ int rfa_build_add_tensor(struct rfa_build *b, enum rfa_tensor_type type, struct 
         return 0;
     g->tensor = list;
     if (shape.rows == 0 || shape.cols == 0) {
-        rfa_build_fail(b, RFA_ERR_SHAPE, "'%s' has an empty result; the configuration does not fit together",
+        rfa_build_fail(b, RFA_ERR_SHAPE,
+                       "'%s' has an empty result; the configuration does not fit together: convert the model again",
                        b->prefix);
         return 0;
     }
@@ -136,203 +132,91 @@ void rfa_build_trace(struct rfa_build *b, int tensor, const char *name, uint32_t
                                                           .step = g->step_count - 1};
 }
 
-/* ------------------------------------------------------------------ weights */
+/* ------------------------------------------------------------------ steps */
 
-static void full_name(const struct rfa_build *b, char out[NAME_MAX_BYTES + 1], const char *name, const char *kind)
+bool rfa_same_shape(struct rfa_shape a, struct rfa_shape b)
 {
-    const char *dot = b->prefix[0] && name[0] ? "." : "";
-    snprintf(out, NAME_MAX_BYTES + 1, "%s%s%s%s", b->prefix, dot, name, kind);
+    return a.rows == b.rows && a.cols == b.cols && a.var == b.var;
 }
 
-/* True where demands are listed instead of being met. */
-static bool list(struct rfa_build *b, enum rfa_demand_kind kind, const char *name, const char *suffix,
-                 struct rfa_demand demand)
+void rfa_build_expect(struct rfa_build *b, bool ok, const char *what)
 {
-    char full[NAME_MAX_BYTES + 1];
-    if (!b->demand)
-        return false;
-    full_name(b, full, name, suffix);
-    demand.kind = kind;
-    demand.name = full;
-    b->demand(b->demand_user, &demand);
-    return true;
+    if (!ok)
+        rfa_build_fail(b, RFA_ERR_INTERNAL, "step at '%s': %s does not fit; this is a bug in the model's builder",
+                       b->prefix, what);
 }
 
-static const struct rfa_gguf_tensor *find(struct rfa_build *b, const char *name, const char *kind)
+void rfa_build_use(struct rfa_build *b, int x)
 {
-    char full[NAME_MAX_BYTES + 1];
-    full_name(b, full, name, kind);
-    const struct rfa_gguf_tensor *t = rfa_gguf_find_tensor(b->gguf, (struct rfa_str){full, strlen(full)});
-    if (!t)
-        rfa_build_fail(b, RFA_ERR_SHAPE, "tensor '%s' is missing; convert the checkpoint again", full);
-    return t;
+    if (b->status == RFA_OK && x != RFA_NONE)
+        b->graph->tensor[x].wanted = true;
 }
 
-static void wrong(struct rfa_build *b, const struct rfa_gguf_tensor *t, const char *type, uint32_t rank,
-                  const uint64_t *dim)
+struct rfa_step *rfa_build_append(struct rfa_build *b, int *out, enum rfa_op op, const char *name, int x, int y,
+                                  struct rfa_shape shape)
 {
-    char want[96], have[96];
-    int n = 0, m = 0;
-    want[0] = have[0] = 0;
-    for (uint32_t i = 0; i < rank; i++)
-        n += snprintf(want + n, sizeof want - (size_t)n, "%s%llu", i ? "," : "", (unsigned long long)dim[i]);
-    for (uint32_t i = 0; i < t->rank; i++)
-        m += snprintf(have + m, sizeof have - (size_t)m, "%s%llu", i ? "," : "", (unsigned long long)t->dim[i]);
-    rfa_build_fail(b, RFA_ERR_SHAPE,
-                   "tensor '%.*s' is %s [%s], the configuration demands %s [%s]; convert the checkpoint again",
-                   (int)t->name.len, t->name.data, rfa_type_name(t->type), have, type, want);
-}
-
-static bool same_shape(const struct rfa_gguf_tensor *t, uint32_t rank, const uint64_t *dim)
-{
-    if (t->rank != rank)
-        return false;
-    for (uint32_t i = 0; i < rank; i++)
-        if (t->dim[i] != dim[i])
-            return false;
-    return true;
-}
-
-static const float *vector(struct rfa_build *b, const char *name, const char *kind, size_t n)
-{
-    const struct rfa_gguf_tensor *t = find(b, name, kind);
-    if (!t)
+    rfa_build_use(b, x);
+    rfa_build_use(b, y);
+    *out = rfa_build_add_tensor(b, RFA_TENSOR_F32, shape);
+    struct rfa_step *s = rfa_build_add_step(b, op, name);
+    if (!s)
         return NULL;
-    const uint64_t dim[] = {n};
-    if (t->type != RFA_TYPE_F32 || !same_shape(t, 1, dim)) {
-        wrong(b, t, "F32", 1, dim);
-        return NULL;
-    }
-    return t->data;
+    s->in[0] = x;
+    s->in[1] = y;
+    s->out[0] = *out;
+    return s;
 }
 
-static void check_scales(struct rfa_build *b, const char *name, const float *scale, size_t n)
+/* ------------------------------------------------------------------ finish */
+
+/* A float result that only int8 products read is not written at all. */
+static void drop_unwanted(struct rfa_graph *g)
 {
-    for (size_t i = 0; scale && i < n; i++)
-        if (!isfinite(scale[i]) || scale[i] < 0) {
-            rfa_build_fail(b, RFA_ERR_FORMAT,
-                           "tensor '%s.%s.scale' holds %g at %zu; scales are finite and not negative", b->prefix, name,
-                           (double)scale[i], i);
-            return;
-        }
+    for (int i = 0; i < g->step_count; i++) {
+        struct rfa_step *s = &g->step[i];
+        if (s->out[1] != RFA_NONE && s->out[0] != RFA_NONE && !g->tensor[s->out[0]].wanted)
+            s->out[0] = RFA_NONE;
+    }
 }
 
-static void int8_parts(struct rfa_build *b, struct rfa_weight *w, const struct rfa_gguf_tensor *t, const char *name)
+static void find_last_uses(struct rfa_graph *g)
 {
-    const uint64_t dim[] = {(w->n + 15) / 16, (w->k + 3) / 4, 16, 4};
-    if (!same_shape(t, 4, dim)) {
-        wrong(b, t, "I8 panels", 4, dim);
-        return;
-    }
-    if ((uintptr_t)t->data % RFA_LINE != 0 || w->k > RFA_MAX_K) {
-        rfa_build_fail(b, RFA_ERR_FORMAT,
-                       "int8 tensor '%.*s' is not aligned to 64 bytes or its K is over %d; quantize the model again",
-                       (int)t->name.len, t->name.data, RFA_MAX_K);
-        return;
-    }
-    size_t padded = rfa_round_up(w->n, RFA_PANEL_N);
-    w->scale = vector(b, name, ".scale", padded);
-    check_scales(b, name, w->scale, padded);
-    const struct rfa_gguf_tensor *sum = find(b, name, ".sum");
-    const uint64_t sum_dim[] = {padded};
-    if (sum && (sum->type != RFA_TYPE_I32 || !same_shape(sum, 1, sum_dim)))
-        wrong(b, sum, "I32", 1, sum_dim);
-    else if (sum)
-        w->sum = sum->data;
+    for (int i = 0; i < g->step_count; i++)
+        for (int j = 0; j < RFA_STEP_INPUTS; j++)
+            if (g->step[i].in[j] != RFA_NONE)
+                g->tensor[g->step[i].in[j]].last_use = i;
+    for (int i = 0; i < g->trace_count; i++)
+        if (g->tensor[g->trace[i].tensor].last_use < g->trace[i].step)
+            g->tensor[g->trace[i].tensor].last_use = g->trace[i].step;
 }
 
-struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias)
+/* A convolution's sum with a residual that nobody reads later is made in place. */
+static bool replaces_residual(const struct rfa_graph *g, int id)
 {
-    struct rfa_weight w = {.n = n, .k = k};
+    int producer = g->tensor[id].producer;
+    if (producer == RFA_NONE || g->step[producer].op != RFA_OP_CONV || g->step[producer].in[1] == RFA_NONE)
+        return false;
+    const struct rfa_step *s = &g->step[producer];
+    const struct rfa_tensor *residual = &g->tensor[s->in[1]];
+    return residual->last_use == producer && residual->producer != RFA_NONE && !residual->kept && !g->tensor[id].kept &&
+           s->in[0] != s->in[1];
+}
+
+static void find_homes(struct rfa_graph *g)
+{
+    for (int i = 0; i < g->tensor_count; i++)
+        g->tensor[i].home = replaces_residual(g, i) ? g->tensor[g->step[g->tensor[i].producer].in[1]].home : i;
+}
+
+void rfa_build_finish(struct rfa_build *b)
+{
     if (b->status != RFA_OK)
-        return w;
-    if (list(b, RFA_DEMAND_MATRIX, name, ".weight", (struct rfa_demand){.rank = 2, .dim = {n, k}})) {
-        if (bias)
-            list(b, RFA_DEMAND_MATRIX_BIAS, name, ".bias", (struct rfa_demand){.rank = 1, .dim = {n}});
-        return w;
-    }
-    const struct rfa_gguf_tensor *t = find(b, name, ".weight");
-    if (!t)
-        return w;
-    w.type = t->type;
-    w.data = t->data;
-    const uint64_t dim[] = {n, k};
-    if (t->type == RFA_TYPE_I8)
-        int8_parts(b, &w, t, name);
-    else if (t->type == RFA_TYPE_I32 || !same_shape(t, 2, dim))
-        wrong(b, t, "F32 or F16", 2, dim);
-    if (bias && b->status == RFA_OK)
-        w.bias = vector(b, name, ".bias", t->type == RFA_TYPE_I8 ? rfa_round_up(n, RFA_PANEL_N) : n);
-    return w;
-}
-
-struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n, size_t k)
-{
-    struct rfa_weight w = {.n = n, .k = k};
-    const struct rfa_demand demand =
-        n == 1 ? (struct rfa_demand){.rank = 1, .dim = {k}} : (struct rfa_demand){.rank = 2, .dim = {n, k}};
-    if (b->status != RFA_OK || list(b, RFA_DEMAND_TABLE, name, "", demand))
-        return w;
-    const struct rfa_gguf_tensor *t = find(b, name, "");
-    if (!t)
-        return w;
-    const uint64_t matrix[] = {n, k}, row[] = {k};
-    bool fits = same_shape(t, 2, matrix) || (n == 1 && same_shape(t, 1, row));
-    if ((t->type != RFA_TYPE_F32 && t->type != RFA_TYPE_F16) || !fits)
-        wrong(b, t, "F32 or F16", 2, matrix);
-    w.type = t->type;
-    w.data = t->data;
-    return w;
-}
-
-struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t channels, size_t rows, bool bias)
-{
-    const uint64_t panels = (channels + RFA_PANEL_N - 1) / RFA_PANEL_N;
-    const struct rfa_demand demand = {.rank = 3, .dim = {panels, rows, RFA_PANEL_N}, .channels = channels};
-    struct rfa_weight w = {.n = (size_t)panels, .k = rows * RFA_PANEL_N};
-    const char *kind = bias ? ".weight" : "";
-    if (b->status != RFA_OK || list(b, RFA_DEMAND_PANELS, name, kind, demand))
-        return w;
-    const struct rfa_gguf_tensor *t = find(b, name, kind);
-    if (!t)
-        return w;
-    if (t->type != RFA_TYPE_F32 || !same_shape(t, demand.rank, demand.dim))
-        wrong(b, t, "F32", demand.rank, demand.dim);
-    w.data = t->data;
-    return w;
-}
-
-const float *rfa_build_vector(struct rfa_build *b, const char *name, const char *kind, size_t n)
-{
-    if (b->status != RFA_OK || list(b, RFA_DEMAND_VECTOR, name, kind, (struct rfa_demand){.rank = 1, .dim = {n}}))
-        return NULL;
-    return vector(b, name, kind, n);
-}
-
-size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name)
-{
-    if (!b->gguf)
-        rfa_build_fail(b, RFA_ERR_UNSUPPORTED,
-                       "the width of '%s.%s' stands in no configuration; only a model file of this variant has it",
-                       b->prefix, name);
-    const struct rfa_gguf_tensor *t = b->status == RFA_OK ? find(b, name, ".weight") : NULL;
-    return t ? (size_t)t->dim[0] : 0;
-}
-
-size_t rfa_weight_bytes(const struct rfa_weight *w)
-{
-    if (!w->data)
-        return 0;
-    return w->type == RFA_TYPE_I8 ? rfa_panel_bytes(w->n, w->k) : w->n * w->k * rfa_type_bytes(w->type);
-}
-
-struct rfa_weight rfa_weight_rows(struct rfa_weight w, size_t first, size_t n)
-{
-    size_t offset = first * w.k * rfa_type_bytes(w.type);
-    if (w.data)
-        w.data = (const char *)w.data + offset;
-    if (w.bias)
-        w.bias += first;
-    w.n = n;
-    return w;
+        return;
+    b->graph->stage_begin[RFA_STAGE_COUNT] = b->graph->step_count;
+    drop_unwanted(b->graph);
+    find_last_uses(b->graph);
+    for (int i = 0; i < b->graph->tensor_count; i++)
+        if (b->graph->tensor[i].last_use == RFA_NONE)
+            b->graph->tensor[i].last_use = b->graph->tensor[i].producer == RFA_NONE ? 0 : b->graph->tensor[i].producer;
+    find_homes(b->graph);
 }

@@ -22,6 +22,9 @@ static bool equal(struct rfa_str a, const char *b)
     return a.len == strlen(b) && memcmp(a.data, b, a.len) == 0;
 }
 
+/* A configuration comes from a checkpoint, by the converter, or from the user, by refatom synth. */
+static const char remedy[] = "convert the model again, or change the configuration";
+
 /* The beginning of a string from the file, for a message: no control characters reach a terminal. */
 struct shown {
     char text[65];
@@ -37,12 +40,12 @@ static struct shown show(struct rfa_str s)
 
 static enum rfa_status missing(const struct source *s, const char *key)
 {
-    return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is missing; convert the model again", s->name, key);
+    return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is missing; %s", s->name, key, remedy);
 }
 
 static enum rfa_status wrong_kind(const struct source *s, const char *key, const char *wanted)
 {
-    return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is not %s; convert the model again", s->name, key, wanted);
+    return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is not %s; %s", s->name, key, wanted, remedy);
 }
 
 /* ------------------------------------------------------------------ sizes */
@@ -51,7 +54,6 @@ static enum rfa_status wrong_kind(const struct source *s, const char *key, const
  * check_sizes() bounds the products. */
 enum {
     MAX_DIM = 16384,
-    MAX_MLP = 65536,
     MAX_HEADS = 1024,
     MAX_LAYERS = 256,
     MAX_VOCAB = 1000000,
@@ -76,12 +78,12 @@ static const struct field common_fields[] = {
     FIELD(patch, 1, 1024),
     FIELD(vit_dim, 1, MAX_DIM),
     FIELD(vit_heads, 1, MAX_HEADS),
-    FIELD(vit_mlp, 1, MAX_MLP),
+    FIELD(vit_mlp, 1, RFA_MAX_MLP),
     FIELD(vit_layers, 1, MAX_LAYERS),
     FIELD(visual_tokens, 1, 1024),
     FIELD(qformer_dim, 2, MAX_DIM),
     FIELD(qformer_heads, 1, MAX_HEADS),
-    FIELD(qformer_mlp, 1, MAX_MLP),
+    FIELD(qformer_mlp, 1, RFA_MAX_MLP),
     FIELD(qformer_layers, 1, MAX_LAYERS),
     FIELD(cross_every, 1, MAX_LAYERS),
     FIELD(vocab, 3, MAX_VOCAB), /* [UNK], [CLS] and [SEP] at least */
@@ -91,7 +93,7 @@ static const struct field common_fields[] = {
     FIELD(resnet_width, 1, MAX_DIM / 32), /* the last maps have 32 times as many channels */
     FIELD(detr_dim, 1, MAX_DIM),
     FIELD(detr_heads, 1, MAX_HEADS),
-    FIELD(detr_mlp, 1, MAX_MLP),
+    FIELD(detr_mlp, 1, RFA_MAX_MLP),
     FIELD(detr_encoder, 1, MAX_LAYERS),
     FIELD(detr_decoder, 1, MAX_LAYERS),
     FIELD(detr_queries, 1, 1024),
@@ -103,7 +105,7 @@ static const struct field common_fields[] = {
 static const struct field plus_plus_fields[] = {
     FIELD(opt_dim, 1, MAX_DIM),
     FIELD(opt_heads, 1, MAX_HEADS),
-    FIELD(opt_mlp, 1, MAX_MLP),
+    FIELD(opt_mlp, 1, RFA_MAX_MLP),
     FIELD(opt_layers, 1, MAX_LAYERS),
     FIELD(opt_vocab, 1, MAX_VOCAB + 1),
     FIELD(opt_positions, 2, MAX_POSITIONS),
@@ -123,8 +125,8 @@ enum {
 static enum rfa_status check_range(const struct source *s, const char *key, double value, uint32_t least, uint32_t most)
 {
     if (value < least || value > most)
-        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is %.0f; %lu to %lu are allowed", s->name, key, value,
-                        (unsigned long)least, (unsigned long)most);
+        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is %.0f; %lu to %lu are allowed: %s", s->name, key, value,
+                        (unsigned long)least, (unsigned long)most, remedy);
     return RFA_OK;
 }
 
@@ -162,8 +164,8 @@ static enum rfa_status read_sizes(const struct source *s, uint32_t *out, size_t 
     if (v->kind != RFA_GGUF_ARRAY || (v->as.array.kind != RFA_GGUF_UINT && v->as.array.kind != RFA_GGUF_INT))
         return wrong_kind(s, key, "an array of integers");
     if (v->as.array.count != count)
-        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s has %llu entries; %zu are wanted", s->name, key,
-                        (unsigned long long)v->as.array.count, count);
+        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s has %llu entries; %zu are wanted: %s", s->name, key,
+                        (unsigned long long)v->as.array.count, count, remedy);
     for (size_t i = 0; i < count; i++) {
         double value = rfa_gguf_array_number(v, i);
         RFA_TRY(check_range(s, key, value, least, most));
@@ -216,8 +218,8 @@ static enum rfa_status read_choice(const struct source *s, unsigned *out, const 
             return RFA_OK;
         choice += len + strspn(choice + len, " ");
     }
-    return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is \"%s\"; one of these is wanted: %s", s->name, key,
-                    show(v->as.s).text, choices);
+    return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s is \"%s\"; one of these is wanted: %s; %s", s->name, key,
+                    show(v->as.s).text, choices, remedy);
 }
 
 static enum rfa_status read_strings(const struct source *s, const struct rfa_gguf_value **out, const char *key)
@@ -245,8 +247,9 @@ static enum rfa_status read_channels(const struct source *s, float out[3], const
     for (uint64_t i = 0; i < 3; i++) {
         out[i] = (float)rfa_gguf_array_number(v, i);
         if (!isfinite(out[i]) || fabsf(out[i]) > 1e6f || (positive && out[i] < 1e-6f))
-            return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s has the entry %g; %s is wanted", s->name, key,
-                            (double)out[i], positive ? "a number from 1e-6 to 1e6" : "a number from -1e6 to 1e6");
+            return rfa_fail(s->log, RFA_ERR_FORMAT,
+                            "%s: key %s has the entry %g; a number from %s to 1e6 is wanted: %s", s->name, key,
+                            (double)out[i], positive ? "1e-6" : "-1e6", remedy);
     }
     return RFA_OK;
 }
@@ -294,11 +297,13 @@ static enum rfa_status read_text(const struct source *s, struct rfa_config *c)
     RFA_TRY(read_strings(s, &c->labels, "refatom.labels"));
     RFA_TRY(read_strings(s, &c->tokens, "tokenizer.ggml.tokens"));
     if (c->labels->as.array.count != c->actions)
-        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key refatom.labels has %llu entries; the model has %lu actions",
-                        s->name, (unsigned long long)c->labels->as.array.count, (unsigned long)c->actions);
+        return rfa_fail(s->log, RFA_ERR_FORMAT,
+                        "%s: key refatom.labels has %llu entries; the model has %lu actions: %s", s->name,
+                        (unsigned long long)c->labels->as.array.count, (unsigned long)c->actions, remedy);
     if (c->tokens->as.array.count < c->vocab || c->tokens->as.array.count > (uint64_t)c->vocab + 1)
         return rfa_fail(s->log, RFA_ERR_FORMAT,
-                        "%s: key tokenizer.ggml.tokens has %llu entries; the model has rows for %lu tokens and [DEC]",
+                        "%s: key tokenizer.ggml.tokens has %llu entries; the model has rows for %lu tokens and [DEC]: "
+                        "convert it again with the checkpoint's own vocabulary",
                         s->name, (unsigned long long)c->tokens->as.array.count, (unsigned long)c->vocab);
     return RFA_OK;
 }
@@ -309,8 +314,8 @@ static enum rfa_status check_divides(const struct source *s, const char *part_ke
                                      uint32_t whole)
 {
     if (whole % part != 0)
-        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s (%lu) is not a multiple of %s (%lu)", s->name, whole_key,
-                        (unsigned long)whole, part_key, (unsigned long)part);
+        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s (%lu) is not a multiple of %s (%lu); %s", s->name,
+                        whole_key, (unsigned long)whole, part_key, (unsigned long)part, remedy);
     return RFA_OK;
 }
 
@@ -318,8 +323,8 @@ static enum rfa_status check_at_most(const struct source *s, const char *key, ui
                                      uint64_t limit)
 {
     if (value > limit)
-        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s (%lu) is too large for %s; at most %llu fits", s->name, key,
-                        (unsigned long)value, limit_key, (unsigned long long)limit);
+        return rfa_fail(s->log, RFA_ERR_FORMAT, "%s: key %s (%lu) is too large for %s; at most %llu fits: %s", s->name,
+                        key, (unsigned long)value, limit_key, (unsigned long long)limit, remedy);
     return RFA_OK;
 }
 
@@ -393,9 +398,9 @@ static enum rfa_status check_sizes(const struct source *s, const struct rfa_conf
         uint64_t n;
         if (!rfa_mul_add(&n, product[i].a, product[i].b, 0) || !rfa_mul_add(&n, n, product[i].c, 0) || n > (1u << 29))
             return rfa_fail(s->log, RFA_ERR_FORMAT,
-                            "%s: the sizes under refatom.* make the %s larger than 2^29 values; "
-                            "the file is damaged or not a model",
-                            s->name, product[i].what);
+                            "%s: the sizes under refatom.* make the %s larger than 2^29 values; the file is damaged, "
+                            "or no model: %s",
+                            s->name, product[i].what, remedy);
     }
     return RFA_OK;
 }
@@ -411,8 +416,9 @@ static enum rfa_status read_variant(const struct source *s, struct rfa_config *c
         return wrong_kind(s, "general.architecture", "a string");
     if (!equal(v->as.s, "refatomnet"))
         return rfa_fail(s->log, RFA_ERR_UNSUPPORTED,
-                        "%s: a model of the architecture \"%s\"; only \"refatomnet\" is run", s->name,
-                        show(v->as.s).text);
+                        "%s: a model of the architecture \"%s\"; only \"refatomnet\" is run: give a model made by "
+                        "convert.py",
+                        s->name, show(v->as.s).text);
     unsigned choice;
     if (!rfa_gguf_find_value(s->gguf, RFA_STR("refatom.variant")))
         return missing(s, "refatom.variant");

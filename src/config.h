@@ -32,7 +32,10 @@ struct rfa_preprocess {
     float mean[3], std[3]; /* per channel of the network input, after /255 */
 };
 
-enum { RFA_MAX_KEYWORDS = 1024 }; /* bound of keyword_limit */
+enum {
+    RFA_MAX_KEYWORDS = 1024, /* bound of keyword_limit */
+    RFA_MAX_MLP = 65536      /* of the widths inside feed-forward layers, also of those that have no key */
+};
 
 struct rfa_config {
     struct rfa_str name; /* refatom.name or general.name; "unnamed" without either */

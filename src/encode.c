@@ -1,4 +1,5 @@
-/* The calls that feed a session: images, captions and prepared inputs, and the answer. */
+/* The calls that feed a session: images, captions and prepared inputs, and the answer. What a stage computes counts as
+ * missing while it runs, because a device that fails leaves it half written. */
 #include <assert.h>
 #include <string.h>
 
@@ -29,9 +30,15 @@ static enum rfa_status check_slots(const struct rfa_session *s, uint32_t first, 
     uint32_t frames = s->model->config.frames;
     if (count < 1 || first >= frames || count > frames - first)
         return rfa_fail(&s->options.log, RFA_ERR_ARG,
-                        "frames %u to %u do not fit the clip's %u slots; use slots 0 to %u", first, first + count,
+                        "%u frames from slot %u on do not fit the clip's %u slots; use slots 0 to %u", count, first,
                         frames, frames - 1);
     return RFA_OK;
+}
+
+/* Their bits in slots_done; count >= 1. */
+static uint64_t slot_bits(uint32_t first, uint32_t count)
+{
+    return UINT64_MAX >> (64 - count) << first;
 }
 
 /* An input or its part, as the caller gave it, for the trace. */
@@ -89,9 +96,9 @@ static enum rfa_status run_vision(struct rfa_session *s, uint32_t first, uint32_
                                       .first = first,
                                       .count = count,
                                       .data = rfa_data(s, s->model->graph.port.frames)});
+    s->slots_done &= ~slot_bits(first, count);
     RFA_TRY(rfa_run_stage(s, RFA_STAGE_VISION));
-    for (uint32_t i = first; i < first + count; i++)
-        s->slots_done |= UINT64_C(1) << i;
+    s->slots_done |= slot_bits(first, count);
     return RFA_OK;
 }
 
@@ -140,6 +147,8 @@ enum rfa_status rfa_push_frame(rfa_session *s, const struct rfa_image *image)
     const struct rfa_graph *g = &s->model->graph;
     size_t frame = (size_t)c->visual_tokens * c->qformer_dim;
     const int ring[] = {g->port.visual, g->port.visual_unit};
+    uint64_t done = s->slots_done;
+    s->slots_done = 0;
     for (int i = 0; i < 2; i++) {
         float *rows = rfa_data(s, ring[i]);
         if (rows && s->backend)
@@ -147,7 +156,7 @@ enum rfa_status rfa_push_frame(rfa_session *s, const struct rfa_image *image)
         else if (rows)
             memmove(rows, rows + frame, (c->frames - 1) * frame * sizeof *rows);
     }
-    s->slots_done >>= 1;
+    s->slots_done = done >> 1;
     return rfa_encode_frames(s, c->frames - 1, image, 1);
 }
 
@@ -161,6 +170,7 @@ static enum rfa_status run_scene(struct rfa_session *s)
                                       .dim = {3, c->key_frame_size[0], c->key_frame_size[1]},
                                       .count = 3,
                                       .data = rfa_data(s, s->model->graph.port.key_frame)});
+    s->scene_done = false;
     RFA_TRY(rfa_run_stage(s, RFA_STAGE_SCENE));
     s->scene_done = true;
     return RFA_OK;
@@ -196,11 +206,11 @@ static enum rfa_status check_ids(const struct rfa_session *s, const char *what, 
         return rfa_fail(&s->options.log, RFA_ERR_ARG,
                         "the token ids of the %s are NULL; pass them with their [CLS] and [SEP]", what);
     if (count < 1 || count > limit)
-        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the %s has %zu token ids; 1 to %zu are allowed", what, count,
-                        limit);
+        return rfa_fail(&s->options.log, RFA_ERR_ARG, "the %s has %zu token ids; pass 1 to %zu", what, count, limit);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= rows)
-            return rfa_fail(&s->options.log, RFA_ERR_ARG, "token id %d of the %s is outside the vocabulary of %zu",
+            return rfa_fail(&s->options.log, RFA_ERR_ARG,
+                            "token id %d of the %s is outside the vocabulary of %zu; use the model's own tokens",
                             ids[i], what, rows);
     return RFA_OK;
 }
@@ -231,12 +241,11 @@ enum rfa_status rfa_encode_ids(rfa_session *s, const int32_t *sentence, size_t s
         memcpy(rfa_data(s, port->keyword_ids), keywords, keyword_count * sizeof *keywords);
         trace_ids(s, "keyword_ids", keywords, keyword_count);
     }
+    s->text_done = false;
     RFA_TRY(rfa_run_stage(s, RFA_STAGE_TEXT));
     s->text_done = true;
     return RFA_OK;
 }
-
-enum { MAX_KEYWORDS = 1024 };
 
 /* rfa_wordpiece would count its byte from the beginning of the prompt. */
 static enum rfa_status check_utf8(const char *caption, size_t length, const struct rfa_log *log)
@@ -268,9 +277,9 @@ enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t l
     size_t sentence_count, keyword_count = 0;
     RFA_TRY(rfa_wordpiece(s->ids, &sentence_count, c->text_positions, false, s->model->vocab,
                           (struct rfa_str){s->sentence, c->prompt.len + length}, log));
-    int32_t keywords[MAX_KEYWORDS];
+    int32_t keywords[RFA_MAX_KEYWORDS];
     if (c->variant == RFA_VARIANT_REFATOMNET_PP) {
-        assert(c->keyword_limit <= MAX_KEYWORDS); /* rfa_config_read */
+        assert(c->keyword_limit <= RFA_MAX_KEYWORDS); /* rfa_config_read */
         size_t bytes = rfa_keyword_text(s->keywords, s->options.max_caption, (struct rfa_str){caption, length},
                                         s->model->stop, s->model->stop_count);
         RFA_TRY(rfa_wordpiece(keywords, &keyword_count, c->keyword_limit, true, s->model->vocab,
@@ -284,8 +293,7 @@ enum rfa_status rfa_encode_caption(rfa_session *s, const char *caption, size_t l
 static enum rfa_status check_ready(const struct rfa_session *s)
 {
     uint32_t frames = s->model->config.frames;
-    uint64_t all = frames == 64 ? UINT64_MAX : (UINT64_C(1) << frames) - 1;
-    if (s->slots_done != all)
+    if (s->slots_done != slot_bits(0, frames))
         return rfa_fail(&s->options.log, RFA_ERR_ARG,
                         "not all %u frames of the clip are encoded; call rfa_encode_frames first", frames);
     if (!s->scene_done)

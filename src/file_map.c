@@ -24,7 +24,8 @@ static enum rfa_status check_file(const struct stat *s, const char *path, size_t
                         "%s: has %lld bytes, too short to be a model (at least %zu); fetch or convert it again", path,
                         (long long)s->st_size, least_bytes);
     if ((uintmax_t)s->st_size > SIZE_MAX / 2)
-        return rfa_fail(log, RFA_ERR_UNSUPPORTED, "%s: has %lld bytes, more than a %zu-bit program can map", path,
+        return rfa_fail(log, RFA_ERR_UNSUPPORTED,
+                        "%s: has %lld bytes, more than a %zu-bit program can map; use a 64-bit system", path,
                         (long long)s->st_size, 8 * sizeof(size_t));
     return RFA_OK;
 }
@@ -34,11 +35,14 @@ static enum rfa_status map_fd(struct rfa_file_map *map, int fd, const char *path
 {
     struct stat s;
     if (fstat(fd, &s) != 0)
-        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be examined: %s", path, strerror(errno));
+        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be examined: %s; check the disk", path, strerror(errno));
     RFA_TRY(check_file(&s, path, least_bytes, log));
     void *data = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED)
-        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be mapped into memory: %s", path, strerror(errno));
+        return rfa_fail(
+            log, RFA_ERR_IO,
+            "%s: cannot be mapped into memory: %s; copy it to a disk of this machine, or raise the limit (ulimit -v)",
+            path, strerror(errno));
     *map = (struct rfa_file_map){data, (size_t)s.st_size};
     return RFA_OK;
 }
@@ -49,7 +53,8 @@ enum rfa_status rfa_file_map_open(struct rfa_file_map *map, const char *path, si
     *map = (struct rfa_file_map){NULL, 0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not blocking: a FIFO is to be refused, not waited for */
     if (fd < 0)
-        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be opened: %s; check the name and the permissions", path,
+                        strerror(errno));
     enum rfa_status status = map_fd(map, fd, path, least_bytes, log);
     close(fd); /* the mapping keeps the file */
     return status;
@@ -107,11 +112,4 @@ enum rfa_status rfa_file_lock(const void *begin, size_t bytes, const char *name,
                         name, p.bytes, strerror(error));
     }
     return RFA_OK;
-}
-
-void rfa_file_unlock(const void *begin, size_t bytes)
-{
-    struct pages p = pages_around(begin, bytes);
-    if (p.bytes > 0)
-        (void)munlock(p.begin, p.bytes);
 }

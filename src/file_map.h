@@ -33,10 +33,9 @@ enum rfa_file_advice {
  * WILL_NEED and left alone for DONT_NEED. */
 void rfa_file_advise(const void *begin, size_t bytes, enum rfa_file_advice advice);
 
-/* Reads the range from the disk and keeps it in memory until it is unlocked or unmapped. RFA_ERR_NOMEM: over the limit
+/* Reads the range from the disk and keeps it in memory until it is unmapped. RFA_ERR_NOMEM: over the limit
  * of locked memory (ulimit -l) or more than the machine has; then the range is not locked. `name` (a path) appears in
  * the message. */
 enum rfa_status rfa_file_lock(const void *begin, size_t bytes, const char *name, const struct rfa_log *log);
-void rfa_file_unlock(const void *begin, size_t bytes);
 
 #endif

@@ -1,4 +1,5 @@
-/* GGUF v3 container: untrusted bytes in, a checked table of metadata and tensors out.
+/* GGUF v3 container: untrusted bytes in, a checked table of metadata and tensors out. gguf_parse.c makes the table,
+ * gguf.c answers from it.
  *
  * The reader never copies or allocates by itself; names, strings and tensor data are views into the caller's bytes,
  * which must outlive the table. Every count, offset and product is checked for overflow in one helper before it is
@@ -112,7 +113,11 @@ size_t rfa_type_bytes(enum rfa_type type);
 const char *rfa_type_name(enum rfa_type type);
 uint32_t rfa_type_ggml(enum rfa_type type); /* the number in the file */
 
-/* Bytes of one value; 0 for strings and arrays. `type` is below RFA_GGUF_TYPE_COUNT. */
+/* Bytes of one value, 0 for strings and arrays, and its kind. `type` is below RFA_GGUF_TYPE_COUNT. */
 size_t rfa_gguf_type_bytes(uint32_t type);
+enum rfa_gguf_kind rfa_gguf_type_kind(uint32_t type);
+
+/* The scalar of GGUF type `type` at p, widened into *value. */
+void rfa_gguf_load_scalar(struct rfa_gguf_value *value, uint32_t type, const uint8_t *p);
 
 #endif

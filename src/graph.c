@@ -1,7 +1,5 @@
-/* Steps: what each op takes, gives and demands of its shapes. */
+/* Steps: what each op takes, gives and expects of its shapes. Those that only heads have are in graph_head.c. */
 #include "graph.h"
-
-#include <string.h>
 
 #include "build.h"
 #include "quant.h"
@@ -11,42 +9,6 @@ enum { FUSE_ROWS = 64 };
 
 /* Keys from which attention works on int8 products: below, quantising costs more than it saves. */
 enum { INT8_KEYS = 32 };
-
-static bool equal(struct rfa_shape a, struct rfa_shape b)
-{
-    return a.rows == b.rows && a.cols == b.cols && a.var == b.var;
-}
-
-static void demand(struct rfa_build *b, bool ok, const char *what)
-{
-    if (!ok)
-        rfa_build_fail(b, RFA_ERR_INTERNAL, "step at '%s': %s does not fit; this is a bug in the model's builder",
-                       b->prefix, what);
-}
-
-/* Notes that the coming or current step reads the float form of x. */
-static void use(struct rfa_build *b, int x)
-{
-    if (b->status == RFA_OK && x != RFA_NONE)
-        b->graph->tensor[x].wanted = true;
-}
-
-/* Appends a step with one float result of `shape` and up to two float inputs. *out gets the result's id; NULL after a
- * failure. */
-static struct rfa_step *append(struct rfa_build *b, int *out, enum rfa_op op, const char *name, int x, int y,
-                               struct rfa_shape shape)
-{
-    use(b, x);
-    use(b, y);
-    *out = rfa_build_add_tensor(b, RFA_TENSOR_F32, shape);
-    struct rfa_step *s = rfa_build_add_step(b, op, name);
-    if (!s)
-        return NULL;
-    s->in[0] = x;
-    s->in[1] = y;
-    s->out[0] = *out;
-    return s;
-}
 
 /* ------------------------------------------------------------------ quantised companions */
 
@@ -93,7 +55,7 @@ static int quantized(struct rfa_build *b, int x, enum rfa_tensor_type type)
         b->graph->tensor[q].producer = producer;
         return q;
     }
-    use(b, x);
+    rfa_build_use(b, x);
     struct rfa_step *s = rfa_build_add_step(b, RFA_OP_QUANTIZE, "quantize");
     if (s) {
         s->in[0] = x;
@@ -108,9 +70,10 @@ int rfa_step_patches(struct rfa_build *b, int frames, uint32_t image, uint32_t p
 {
     int out;
     size_t side = image / patch;
-    demand(b, shape.rows == side * side && shape.cols == (size_t)3 * patch * patch && shape.var == RFA_VAR_FRAMES,
-           "patches");
-    struct rfa_step *s = append(b, &out, RFA_OP_PATCHES, "patches", frames, RFA_NONE, shape);
+    rfa_build_expect(
+        b, shape.rows == side * side && shape.cols == (size_t)3 * patch * patch && shape.var == RFA_VAR_FRAMES,
+        "patches");
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_PATCHES, "patches", frames, RFA_NONE, shape);
     if (s) {
         s->p.patches.image = image;
         s->p.patches.patch = patch;
@@ -123,10 +86,10 @@ int rfa_step_tokens(struct rfa_build *b, int patches, struct rfa_shape shape)
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, patches);
-    demand(b, shape.rows == in.rows + 1 && shape.cols == in.cols && shape.var == in.var, "tokens");
+    rfa_build_expect(b, shape.rows == in.rows + 1 && shape.cols == in.cols && shape.var == in.var, "tokens");
     struct rfa_weight cls = rfa_build_table(b, "cls", 1, shape.cols),
                       pos = rfa_build_table(b, "pos", shape.rows, shape.cols);
-    struct rfa_step *s = append(b, &out, RFA_OP_TOKENS, "tokens", patches, RFA_NONE, shape);
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_TOKENS, "tokens", patches, RFA_NONE, shape);
     if (s) {
         s->w = cls;
         s->w2 = pos;
@@ -137,8 +100,8 @@ int rfa_step_tokens(struct rfa_build *b, int patches, struct rfa_shape shape)
 int rfa_step_constant(struct rfa_build *b, struct rfa_weight w, struct rfa_shape shape)
 {
     int out;
-    demand(b, w.n == shape.rows && w.k == shape.cols, "constant");
-    struct rfa_step *s = append(b, &out, RFA_OP_CONSTANT, "constant", RFA_NONE, RFA_NONE, shape);
+    rfa_build_expect(b, w.n == shape.rows && w.k == shape.cols, "constant");
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_CONSTANT, "constant", RFA_NONE, RFA_NONE, shape);
     if (s)
         s->w = w;
     return out;
@@ -147,7 +110,7 @@ int rfa_step_constant(struct rfa_build *b, struct rfa_weight w, struct rfa_shape
 int rfa_step_zero(struct rfa_build *b, struct rfa_shape shape)
 {
     int out;
-    append(b, &out, RFA_OP_ZERO, "zero", RFA_NONE, RFA_NONE, shape);
+    rfa_build_append(b, &out, RFA_OP_ZERO, "zero", RFA_NONE, RFA_NONE, shape);
     return out;
 }
 
@@ -155,8 +118,8 @@ int rfa_step_embed(struct rfa_build *b, int ids, struct rfa_weight token, struct
                    struct rfa_shape shape)
 {
     int out;
-    demand(b, token.k == shape.cols && position.k == shape.cols && shape.rows == 1, "embedding");
-    struct rfa_step *s = append(b, &out, RFA_OP_EMBED, "embed", ids, RFA_NONE, shape);
+    rfa_build_expect(b, token.k == shape.cols && position.k == shape.cols && shape.rows == 1, "embedding");
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_EMBED, "embed", ids, RFA_NONE, shape);
     if (s) {
         s->w = token;
         s->w2 = position;
@@ -169,10 +132,10 @@ int rfa_step_embed(struct rfa_build *b, int ids, struct rfa_weight token, struct
 int rfa_step_norm(struct rfa_build *b, int x, const char *name, float eps, struct rfa_shape shape)
 {
     int out;
-    demand(b, equal(rfa_build_shape(b, x), shape), "layer norm");
+    rfa_build_expect(b, rfa_same_shape(rfa_build_shape(b, x), shape), "layer norm");
     const float *gamma = rfa_build_vector(b, name, ".weight", shape.cols);
     const float *beta = rfa_build_vector(b, name, ".bias", shape.cols);
-    struct rfa_step *s = append(b, &out, RFA_OP_NORM, name, x, RFA_NONE, shape);
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_NORM, name, x, RFA_NONE, shape);
     if (s) {
         s->w = (struct rfa_weight){.type = RFA_TYPE_F32, .n = 1, .k = shape.cols, .data = gamma, .bias = beta};
         s->p.norm.eps = eps;
@@ -185,14 +148,14 @@ int rfa_step_product(struct rfa_build *b, int x, const char *name, struct rfa_we
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
-    demand(b, in.rows == shape.rows && in.var == shape.var && w.n == shape.cols && first + w.k <= in.cols,
-           "matrix product");
-    demand(b, residual == RFA_NONE || equal(rfa_build_shape(b, residual), shape), "residual");
+    rfa_build_expect(b, in.rows == shape.rows && in.var == shape.var && w.n == shape.cols && first + w.k <= in.cols,
+                     "matrix product");
+    rfa_build_expect(b, residual == RFA_NONE || rfa_same_shape(rfa_build_shape(b, residual), shape), "residual");
     bool int8 = w.type == RFA_TYPE_I8;
-    demand(b, !int8 || (first == 0 && w.k == in.cols), "int8 input");
+    rfa_build_expect(b, !int8 || (first == 0 && w.k == in.cols), "int8 input");
     if (int8)
         x = quantized(b, x, RFA_TENSOR_Q8);
-    struct rfa_step *s = append(b, &out, RFA_OP_LINEAR, name, x, residual, shape);
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_LINEAR, name, x, residual, shape);
     if (s) {
         s->w = w;
         s->p.linear.act = act;
@@ -218,19 +181,19 @@ int rfa_step_add(struct rfa_build *b, int x, int y, struct rfa_shape shape)
     int out;
     struct rfa_shape sx = rfa_build_shape(b, x), sy = rfa_build_shape(b, y);
     bool row = sy.rows == 1 && sy.cols == shape.cols && sy.var == RFA_VAR_ONE;
-    demand(b, equal(sx, shape) && (equal(sy, shape) || row), "sum");
-    append(b, &out, RFA_OP_ADD, "add", x, y, shape);
+    rfa_build_expect(b, rfa_same_shape(sx, shape) && (rfa_same_shape(sy, shape) || row), "sum");
+    rfa_build_append(b, &out, RFA_OP_ADD, "add", x, y, shape);
     return out;
 }
 
 int rfa_step_add_table(struct rfa_build *b, int x, struct rfa_weight table, struct rfa_shape shape)
 {
     int out;
-    demand(b,
-           equal(rfa_build_shape(b, x), shape) && table.n == shape.rows && table.k == shape.cols &&
-               shape.var == RFA_VAR_ONE,
-           "table to add");
-    struct rfa_step *s = append(b, &out, RFA_OP_ADD, "add", x, RFA_NONE, shape);
+    rfa_build_expect(b,
+                     rfa_same_shape(rfa_build_shape(b, x), shape) && table.n == shape.rows && table.k == shape.cols &&
+                         shape.var == RFA_VAR_ONE,
+                     "table to add");
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_ADD, "add", x, RFA_NONE, shape);
     if (s)
         s->w = table;
     return out;
@@ -239,20 +202,10 @@ int rfa_step_add_table(struct rfa_build *b, int x, struct rfa_weight table, stru
 int rfa_step_act(struct rfa_build *b, int x, enum rfa_act act, struct rfa_shape shape)
 {
     int out;
-    demand(b, equal(rfa_build_shape(b, x), shape), "activation");
-    struct rfa_step *s = append(b, &out, RFA_OP_ACT, "act", x, RFA_NONE, shape);
+    rfa_build_expect(b, rfa_same_shape(rfa_build_shape(b, x), shape), "activation");
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_ACT, "act", x, RFA_NONE, shape);
     if (s)
         s->p.act = act;
-    return out;
-}
-
-int rfa_step_mix(struct rfa_build *b, int x, int y, float divisor, struct rfa_shape shape)
-{
-    int out;
-    demand(b, equal(rfa_build_shape(b, x), shape) && equal(rfa_build_shape(b, y), shape), "mix");
-    struct rfa_step *s = append(b, &out, RFA_OP_MIX, "mix", x, y, shape);
-    if (s)
-        s->p.mix.divisor = divisor;
     return out;
 }
 
@@ -261,9 +214,9 @@ int rfa_step_mean(struct rfa_build *b, int x, size_t count, enum rfa_var var, si
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, x);
-    demand(b, in.cols == shape.cols && in.var == var && shape.var == RFA_VAR_ONE && count * shape.rows == in.rows,
-           "mean");
-    struct rfa_step *s = append(b, &out, RFA_OP_MEAN, "mean", x, RFA_NONE, shape);
+    rfa_build_expect(
+        b, in.cols == shape.cols && in.var == var && shape.var == RFA_VAR_ONE && count * shape.rows == in.rows, "mean");
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_MEAN, "mean", x, RFA_NONE, shape);
     if (s) {
         s->p.mean.count = count;
         s->p.mean.var = var;
@@ -286,13 +239,15 @@ int rfa_step_attention(struct rfa_build *b, struct rfa_attend a, struct rfa_shap
 {
     int out;
     struct rfa_shape q = rfa_build_shape(b, a.q), k = rfa_build_shape(b, a.k), v = rfa_build_shape(b, a.v);
-    demand(b, a.heads > 0 && shape.cols % a.heads == 0, "number of heads");
-    demand(b, q.rows == shape.rows && q.var == shape.var && k.rows == v.rows && k.var == v.var, "attention rows");
-    demand(b, k.var == q.var || q.var == RFA_VAR_ONE || k.var == RFA_VAR_ONE, "attention sequences");
-    demand(b, a.q_first + shape.cols <= q.cols && a.k_first + shape.cols <= k.cols && a.v_first + shape.cols <= v.cols,
-           "attention columns");
-    use(b, a.k);
-    struct rfa_step *s = append(b, &out, RFA_OP_ATTENTION, "attention", a.q, a.v, shape);
+    rfa_build_expect(b, a.heads > 0 && shape.cols % a.heads == 0, "number of heads");
+    rfa_build_expect(b, q.rows == shape.rows && q.var == shape.var && k.rows == v.rows && k.var == v.var,
+                     "attention rows");
+    rfa_build_expect(b, k.var == q.var || q.var == RFA_VAR_ONE || k.var == RFA_VAR_ONE, "attention sequences");
+    rfa_build_expect(
+        b, a.q_first + shape.cols <= q.cols && a.k_first + shape.cols <= k.cols && a.v_first + shape.cols <= v.cols,
+        "attention columns");
+    rfa_build_use(b, a.k);
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_ATTENTION, "attention", a.q, a.v, shape);
     if (s) {
         s->in[2] = a.k;
         s->p.attention.heads = a.heads;
@@ -324,10 +279,10 @@ int rfa_step_self_attention(struct rfa_build *b, int x, const char *name, size_t
         return rfa_step_attention(b, self, shape);
     }
     int out;
-    demand(b, heads > 0 && shape.cols % heads == 0, "number of heads");
-    demand(b, in.rows == shape.rows && in.var == shape.var, "attention rows");
+    rfa_build_expect(b, heads > 0 && shape.cols % heads == 0, "number of heads");
+    rfa_build_expect(b, in.rows == shape.rows && in.var == shape.var, "attention rows");
     x = quantized(b, x, RFA_TENSOR_Q8);
-    struct rfa_step *s = append(b, &out, RFA_OP_SELF_ATTENTION, "attention", x, RFA_NONE, shape);
+    struct rfa_step *s = rfa_build_append(b, &out, RFA_OP_SELF_ATTENTION, "attention", x, RFA_NONE, shape);
     if (s) {
         s->w = w;
         s->p.attention.heads = heads;
@@ -345,8 +300,9 @@ int rfa_step_channels_last(struct rfa_build *b, int pixels, size_t channels, siz
 {
     int out;
     struct rfa_shape in = rfa_build_shape(b, pixels);
-    demand(b, in.rows == channels * height && in.cols == width, "planar image");
-    append(b, &out, RFA_OP_CHANNELS_LAST, "pixels", pixels, RFA_NONE, rfa_shape(height * width, channels, RFA_VAR_ONE));
+    rfa_build_expect(b, in.rows == channels * height && in.cols == width, "planar image");
+    rfa_build_append(b, &out, RFA_OP_CHANNELS_LAST, "pixels", pixels, RFA_NONE,
+                     rfa_shape(height * width, channels, RFA_VAR_ONE));
     return out;
 }
 
@@ -357,9 +313,10 @@ struct rfa_map rfa_step_conv(struct rfa_build *b, struct rfa_map x, const char *
     struct rfa_map y = {0, (x.height + 2 * pad - kernel) / stride + 1, (x.width + 2 * pad - kernel) / stride + 1, out};
     struct rfa_shape shape = rfa_shape(y.height * y.width, out, RFA_VAR_ONE);
     struct rfa_weight w = rfa_build_matrix(b, name, out, kernel * kernel * x.channels, true);
-    demand(b, residual == RFA_NONE || equal(rfa_build_shape(b, residual), shape), "convolution's residual");
+    rfa_build_expect(b, residual == RFA_NONE || rfa_same_shape(rfa_build_shape(b, residual), shape),
+                     "convolution's residual");
     int in = w.type == RFA_TYPE_I8 ? quantized(b, x.tensor, RFA_TENSOR_Q8_MAP) : x.tensor;
-    struct rfa_step *s = append(b, &y.tensor, RFA_OP_CONV, name, in, residual, shape);
+    struct rfa_step *s = rfa_build_append(b, &y.tensor, RFA_OP_CONV, name, in, residual, shape);
     if (s) {
         s->w = w;
         s->p.conv.height = x.height;
@@ -378,8 +335,8 @@ struct rfa_map rfa_step_conv(struct rfa_build *b, struct rfa_map x, const char *
 struct rfa_map rfa_step_max_pool(struct rfa_build *b, struct rfa_map x)
 {
     struct rfa_map y = {0, (x.height - 1) / 2 + 1, (x.width - 1) / 2 + 1, x.channels};
-    struct rfa_step *s = append(b, &y.tensor, RFA_OP_MAX_POOL, "max_pool", x.tensor, RFA_NONE,
-                                rfa_shape(y.height * y.width, x.channels, RFA_VAR_ONE));
+    struct rfa_step *s = rfa_build_append(b, &y.tensor, RFA_OP_MAX_POOL, "max_pool", x.tensor, RFA_NONE,
+                                          rfa_shape(y.height * y.width, x.channels, RFA_VAR_ONE));
     if (s) {
         s->p.conv.height = x.height;
         s->p.conv.width = x.width;
@@ -388,242 +345,4 @@ struct rfa_map rfa_step_max_pool(struct rfa_build *b, struct rfa_map x)
         s->p.conv.out_width = y.width;
     }
     return y;
-}
-
-/* ------------------------------------------------------------------ head */
-
-int rfa_step_detections(struct rfa_build *b, int logits, int boxes, uint32_t person, struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape l = rfa_build_shape(b, logits), x = rfa_build_shape(b, boxes);
-    demand(b, l.rows == shape.rows && x.rows == shape.rows && x.cols == 4 && person < l.cols, "detections");
-    struct rfa_weight w = rfa_build_matrix(b, "proj", shape.cols, 4, true);
-    demand(b, w.type == RFA_TYPE_F32, "type of the box projection (F32)");
-    struct rfa_step *s = append(b, &out, RFA_OP_DETECTIONS, "proj", logits, boxes, shape);
-    if (s) {
-        s->w = w;
-        s->p.detections.person = person;
-        s->p.detections.classes = (uint32_t)l.cols;
-    }
-    return out;
-}
-
-void rfa_step_store(struct rfa_build *b, int x, int clip, size_t tokens, size_t frames)
-{
-    struct rfa_shape in = rfa_build_shape(b, x), ring = rfa_build_shape(b, clip);
-    demand(b, in.rows == tokens && in.var == RFA_VAR_FRAMES && ring.rows == tokens * frames && ring.cols == in.cols,
-           "clip");
-    use(b, x);
-    struct rfa_step *s = rfa_build_add_step(b, RFA_OP_STORE, "store");
-    if (s) {
-        s->in[0] = x;
-        s->out[0] = clip;
-        s->p.clip.tokens = tokens;
-        s->p.clip.frames = frames;
-    }
-}
-
-int rfa_step_unit(struct rfa_build *b, int x, struct rfa_shape shape)
-{
-    int out;
-    demand(b, equal(rfa_build_shape(b, x), shape), "unit rows");
-    append(b, &out, RFA_OP_UNIT, "unit", x, RFA_NONE, shape);
-    return out;
-}
-
-int rfa_step_retrieve(struct rfa_build *b, int *margin, int query, int tokens, size_t per_frame, size_t frames,
-                      struct rfa_shape shape)
-{
-    struct rfa_shape q = rfa_build_shape(b, query), t = rfa_build_shape(b, tokens);
-    demand(b,
-           q.rows == shape.rows && q.var == shape.var && shape.cols == frames && t.rows == per_frame * frames &&
-               t.cols == q.cols,
-           "retrieval");
-    int index = rfa_build_add_tensor(b, RFA_TENSOR_I32, shape);
-    struct rfa_step *s = append(b, margin, RFA_OP_RETRIEVE, "retrieve", query, tokens, shape);
-    if (s) {
-        s->out[0] = index;
-        s->out[1] = *margin;
-        s->p.clip.tokens = per_frame;
-        s->p.clip.frames = frames;
-        use(b, index);
-        use(b, *margin);
-    }
-    return index;
-}
-
-int rfa_step_gather(struct rfa_build *b, int index, int rows, size_t per_frame, size_t frames, struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape i = rfa_build_shape(b, index), r = rfa_build_shape(b, rows);
-    demand(b,
-           i.cols == frames && shape.rows == i.rows * frames && shape.var == i.var && r.rows == per_frame * frames &&
-               r.cols == shape.cols,
-           "gathered rows");
-    struct rfa_step *s = append(b, &out, RFA_OP_GATHER, "gather", index, rows, shape);
-    if (s) {
-        s->p.clip.tokens = per_frame;
-        s->p.clip.frames = frames;
-    }
-    return out;
-}
-
-int rfa_step_conv1d(struct rfa_build *b, int x, const char *name, size_t taps, struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape in = rfa_build_shape(b, x);
-    demand(b, in.rows == shape.rows && in.var == shape.var && in.cols >= shape.cols, "causal convolution");
-    struct rfa_weight w = rfa_build_panels(b, name, shape.cols, taps, true);
-    w.bias = rfa_build_vector(b, name, ".bias", shape.cols);
-    struct rfa_step *s = append(b, &out, RFA_OP_CONV1D, name, x, RFA_NONE, shape);
-    if (s) {
-        s->w = w;
-        s->p.mamba.taps = taps;
-    }
-    return out;
-}
-
-int rfa_step_scan(struct rfa_build *b, int delta, int u, int dbc, int xz, size_t rank, size_t states,
-                  struct rfa_shape shape)
-{
-    int out;
-    demand(b, equal(rfa_build_shape(b, delta), shape) && equal(rfa_build_shape(b, u), shape), "scan's inputs");
-    demand(b, rfa_build_shape(b, dbc).cols == rank + 2 * states && rfa_build_shape(b, xz).cols == 2 * shape.cols,
-           "scan's projections");
-    struct rfa_weight a = rfa_build_panels(b, "a", shape.cols, states, false);
-    const float *d = rfa_build_vector(b, "d", "", shape.cols);
-    use(b, dbc);
-    use(b, xz);
-    struct rfa_step *s = append(b, &out, RFA_OP_SCAN, "scan", delta, u, shape);
-    if (s) {
-        s->in[2] = dbc;
-        s->in[3] = xz;
-        s->w = a;
-        s->w.bias = d;
-        s->p.mamba.rank = rank;
-        s->p.mamba.states = states;
-    }
-    return out;
-}
-
-/* ------------------------------------------------------------------ agents */
-
-int rfa_step_reshape(struct rfa_build *b, int x, struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape in = rfa_build_shape(b, x);
-    demand(b, in.rows * in.cols == shape.rows * shape.cols && in.var == shape.var, "reshaped tensor");
-    append(b, &out, RFA_OP_RESHAPE, "reshape", x, RFA_NONE, shape);
-    return out;
-}
-
-int rfa_step_scores(struct rfa_build *b, int x, size_t x_first, int y, size_t y_first, size_t width, float scale,
-                    struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape sx = rfa_build_shape(b, x), sy = rfa_build_shape(b, y);
-    demand(b,
-           sx.rows == shape.rows && sy.rows == shape.cols && x_first + width <= sx.cols && y_first + width <= sy.cols,
-           "scores");
-    struct rfa_step *s = append(b, &out, RFA_OP_SCORES, "scores", x, y, shape);
-    if (s) {
-        s->p.scores.a_first = x_first;
-        s->p.scores.b_first = y_first;
-        s->p.scores.scale = scale;
-        s->w.k = width;
-    }
-    return out;
-}
-
-int rfa_step_softmax(struct rfa_build *b, int x, struct rfa_shape shape)
-{
-    int out;
-    demand(b, equal(rfa_build_shape(b, x), shape), "softmax");
-    append(b, &out, RFA_OP_SOFTMAX, "softmax", x, RFA_NONE, shape);
-    return out;
-}
-
-int rfa_step_blend(struct rfa_build *b, int weight, int x, size_t first, struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape w = rfa_build_shape(b, weight), in = rfa_build_shape(b, x);
-    demand(b, w.rows == shape.rows && w.cols == in.rows && first + shape.cols <= in.cols, "blended rows");
-    struct rfa_step *s = append(b, &out, RFA_OP_BLEND, "blend", x, weight, shape);
-    if (s)
-        s->p.blend.first = first;
-    return out;
-}
-
-int rfa_step_blend_table(struct rfa_build *b, const char *name, int x, struct rfa_shape shape)
-{
-    int out;
-    struct rfa_shape in = rfa_build_shape(b, x);
-    struct rfa_weight w = rfa_build_matrix(b, name, shape.rows, in.rows, true);
-    demand(b, in.cols == shape.cols && w.type == RFA_TYPE_F32, "blended rows");
-    struct rfa_step *s = append(b, &out, RFA_OP_BLEND, name, x, RFA_NONE, shape);
-    if (s)
-        s->w = w;
-    return out;
-}
-
-int rfa_step_agents(struct rfa_build *b, int x, int gate, struct rfa_shape shape)
-{
-    int out;
-    demand(b, equal(rfa_build_shape(b, x), shape) && equal(rfa_build_shape(b, gate), shape), "gate");
-    append(b, &out, RFA_OP_AGENTS, "agents", x, gate, shape);
-    return out;
-}
-
-/* ------------------------------------------------------------------ finish */
-
-/* A float result that only int8 products read is not written at all. */
-static void drop_unwanted(struct rfa_graph *g)
-{
-    for (int i = 0; i < g->step_count; i++) {
-        struct rfa_step *s = &g->step[i];
-        if (s->out[1] != RFA_NONE && s->out[0] != RFA_NONE && !g->tensor[s->out[0]].wanted)
-            s->out[0] = RFA_NONE;
-    }
-}
-
-static void find_last_uses(struct rfa_graph *g)
-{
-    for (int i = 0; i < g->step_count; i++)
-        for (int j = 0; j < RFA_STEP_INPUTS; j++)
-            if (g->step[i].in[j] != RFA_NONE)
-                g->tensor[g->step[i].in[j]].last_use = i;
-    for (int i = 0; i < g->trace_count; i++)
-        if (g->tensor[g->trace[i].tensor].last_use < g->trace[i].step)
-            g->tensor[g->trace[i].tensor].last_use = g->trace[i].step;
-}
-
-/* A convolution's sum with a residual that nobody reads later is made in place. */
-static bool replaces_residual(const struct rfa_graph *g, int id)
-{
-    int producer = g->tensor[id].producer;
-    if (producer == RFA_NONE || g->step[producer].op != RFA_OP_CONV || g->step[producer].in[1] == RFA_NONE)
-        return false;
-    const struct rfa_step *s = &g->step[producer];
-    const struct rfa_tensor *residual = &g->tensor[s->in[1]];
-    return residual->last_use == producer && residual->producer != RFA_NONE && !residual->kept && !g->tensor[id].kept &&
-           s->in[0] != s->in[1];
-}
-
-static void find_homes(struct rfa_graph *g)
-{
-    for (int i = 0; i < g->tensor_count; i++)
-        g->tensor[i].home = replaces_residual(g, i) ? g->tensor[g->step[g->tensor[i].producer].in[1]].home : i;
-}
-
-void rfa_build_finish(struct rfa_build *b)
-{
-    if (b->status != RFA_OK)
-        return;
-    b->graph->stage_begin[RFA_STAGE_COUNT] = b->graph->step_count;
-    drop_unwanted(b->graph);
-    find_last_uses(b->graph);
-    for (int i = 0; i < b->graph->tensor_count; i++)
-        if (b->graph->tensor[i].last_use == RFA_NONE)
-            b->graph->tensor[i].last_use = b->graph->tensor[i].producer == RFA_NONE ? 0 : b->graph->tensor[i].producer;
-    find_homes(b->graph);
 }

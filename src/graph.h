@@ -248,11 +248,17 @@ struct rfa_shape rfa_build_shape(const struct rfa_build *b, int tensor);
 /* Weights of the file under the prefix ("" name: the prefix itself), checked against the expected shape.
  * matrix: NAME.weight [n,k], with NAME.bias if `bias`; a missing or misshapen tensor is an error that names it. */
 struct rfa_weight rfa_build_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias);
-struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n,
-                                  size_t k); /* no kind suffix; F32 or F16 */
-struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, size_t channels, size_t rows,
-                                   bool bias); /* F32 [ceil(channels/16),rows,16] */
-/* Rows of the matrix NAME.weight in the file, for sizes that have no key; 0 after a failure. */
+/* The same, refused as I8 panels: for products with a part of the matrix (rfa_weight_rows) or of the input's columns;
+ * and refused as F16 too. */
+struct rfa_weight rfa_build_float_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias);
+struct rfa_weight rfa_build_f32_matrix(struct rfa_build *b, const char *name, size_t n, size_t k, bool bias);
+/* NAME [n,k], or [k] where n is 1: F32 or F16. */
+struct rfa_weight rfa_build_table(struct rfa_build *b, const char *name, size_t n, size_t k);
+/* NAME kind, such as "conv" ".weight", [ceil(channels/16),rows,16]: F32. */
+struct rfa_weight rfa_build_panels(struct rfa_build *b, const char *name, const char *kind, size_t channels,
+                                   size_t rows);
+/* Rows of the matrix NAME.weight in the file, for sizes that have no key; 0 after a failure, more than RFA_MAX_MLP
+ * being one. */
 size_t rfa_build_matrix_rows(struct rfa_build *b, const char *name);
 /* Rows first ... first+n-1 of a float matrix. */
 struct rfa_weight rfa_weight_rows(struct rfa_weight w, size_t first, size_t n);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../simd/resize.h"
+#include "resize.h"
 #include "error.h"
 #include "sizes.h"
 

@@ -1,11 +1,9 @@
 /* Opening a model: map, parse, configure, build the graph, index the vocabulary. The only part of the library that
  * allocates. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "alloc.h"
 #include "file_map.h"
 #include "session.h"
+#include "sort.h"
 
 /* The strings of an array value as views; free with rfa_free. */
 static struct rfa_str *string_views(const struct rfa_gguf_value *value)
@@ -31,7 +29,7 @@ static enum rfa_status load_text(struct rfa_model *m, const struct rfa_log *log)
     else
         status = rfa_vocab_init(&m->vocab, m->vocab_memory, rfa_vocab_bytes(tokens), token, tokens, log);
     if (m->stop)
-        qsort(m->stop, m->stop_count, sizeof *m->stop, rfa_str_compare);
+        rfa_sort(m->stop, m->stop_count, sizeof *m->stop, rfa_str_compare);
     rfa_free(token);
     return status;
 }

@@ -33,8 +33,8 @@ static void detections_task(void *context, size_t i, int thread)
         memset(token, 0, d * sizeof *token);
         return;
     }
-    float half_w = box[3] * 0.5f, half_h = box[2] * 0.5f;
-    const float corners[4] = {box[0] - half_w, box[1] - half_h, box[0] + half_w, box[1] + half_h};
+    float half_x = box[3] * 0.5f, half_y = box[2] * 0.5f; /* exchanged */
+    const float corners[4] = {box[0] - half_x, box[1] - half_y, box[0] + half_x, box[1] + half_y};
     struct rfa_gemm_f32_args args = {.dst = token,
                                      .dst_stride = d,
                                      .a = corners,

@@ -1,5 +1,7 @@
 #include "plan.h"
 
+#include <stdint.h>
+
 static bool alive_together(const struct rfa_block *a, const struct rfa_block *b)
 {
     return a->first <= b->last && b->first <= a->last;
@@ -48,8 +50,14 @@ static void sort_by_size(const struct rfa_block *block, int *order, int count)
     }
 }
 
-/* The placed blocks alive together with `b`, chained by offset through `next`: `placed` is sorted by offset. Returns
- * the offset of the smallest gap between them that holds b, or their highest end. */
+/* The first byte behind a block; SIZE_MAX where that is no size_t. */
+static size_t end_of(const struct rfa_block *b)
+{
+    return b->bytes < SIZE_MAX - b->offset ? b->offset + b->bytes : SIZE_MAX;
+}
+
+/* Of the placed blocks, sorted by offset, those alive together with `b` count: the offset of the smallest gap between
+ * them that holds b, or their highest end. */
 static size_t smallest_gap(const struct rfa_block *block, const int *placed, int placed_count,
                            const struct rfa_block *b)
 {
@@ -64,8 +72,8 @@ static size_t smallest_gap(const struct rfa_block *block, const int *placed, int
             best = end;
             best_bytes = p->offset - end;
         }
-        if (p->offset + p->bytes > end)
-            end = p->offset + p->bytes;
+        if (end_of(p) > end)
+            end = end_of(p);
     }
     return found ? best : end;
 }
@@ -88,8 +96,8 @@ size_t rfa_plan_place(struct rfa_block *block, int *order, int count)
     for (int i = 0; i < count; i++) {
         struct rfa_block *b = &block[order[i]];
         b->offset = b->bytes ? smallest_gap(block, order, i, b) : 0;
-        if (b->offset + b->bytes > peak)
-            peak = b->offset + b->bytes;
+        if (end_of(b) > peak)
+            peak = end_of(b);
         insert_by_offset(block, order, i);
     }
     return peak;
@@ -107,16 +115,4 @@ size_t rfa_plan_lower_bound(const struct rfa_block *block, int count, int steps)
             bound = sum;
     }
     return bound;
-}
-
-bool rfa_plan_overlaps(const struct rfa_block *block, int count)
-{
-    for (int i = 0; i < count; i++)
-        for (int j = i + 1; j < count; j++) {
-            const struct rfa_block *a = &block[i], *b = &block[j];
-            if (a->bytes && b->bytes && alive_together(a, b) && a->offset < b->offset + b->bytes &&
-                b->offset < a->offset + a->bytes)
-                return true;
-        }
-    return false;
 }

@@ -14,13 +14,11 @@ struct rfa_block {
 
 /* Gives every block an offset such that blocks alive at the same step do not overlap, and returns the highest end.
  * Greedy by size: the largest block first, each into the smallest gap that holds it between the placed blocks alive at
- * the same time. `order` is scratch of `count` entries and holds the order of placement afterwards. */
+ * the same time. `order` is scratch of `count` entries and holds the order of offsets afterwards. SIZE_MAX where a
+ * size_t does not hold the highest end: then no offset means anything. */
 size_t rfa_plan_place(struct rfa_block *block, int *order, int count);
 
 /* The largest sum of bytes alive at one step: no plan can need less. */
 size_t rfa_plan_lower_bound(const struct rfa_block *block, int count, int steps);
-
-/* Whether two blocks share both a step and a byte: the planner's own proof, used by tests. */
-bool rfa_plan_overlaps(const struct rfa_block *block, int count);
 
 #endif

@@ -3,20 +3,27 @@
  * Runs the RefAtomNet++ model (and its predecessor RefAtomNet) on a CPU from one model file. One clip of video frames
  * and one caption that singles out a person go in; 80 action scores and one box come out.
  *
- *     rfa_model_open        map a model file; the model is immutable and may be shared by any number of threads
- *     rfa_session_bytes     how much memory a session needs, to the byte
- *     rfa_session_init      bind a session to that memory; after this nothing is allocated, opened or created
- *     rfa_encode_frames     VISION  8 RGB frames -> visual tokens       any of the three may be repeated alone:
- *     rfa_encode_scene      SCENE   key frame -> person tokens          a second caption needs only rfa_encode_caption,
- *     rfa_encode_caption    TEXT    caption -> sentence and keywords    a new live frame only rfa_encode_frames with
- * one frame rfa_answer            ANSWER  -> logits, probabilities, box
+ *     rfa_model_open       maps a model file; the model is immutable and may be shared by any number of threads
+ *     rfa_session_bytes    how much memory a session needs, to the byte
+ *     rfa_session_init     binds a session to that memory; after this nothing is allocated, opened or created
+ *     rfa_encode_frames    VISION  8 RGB frames -> visual tokens
+ *     rfa_encode_scene     SCENE   key frame -> person tokens
+ *     rfa_encode_caption   TEXT    caption -> sentence and keywords
+ *     rfa_answer           ANSWER  -> logits, probabilities, box
+ *
+ * The three stages before the answer come in any order, and each may be repeated alone: a second caption on the same
+ * clip needs only rfa_encode_caption, a new live frame only rfa_push_frame.
  *
  * Errors: every function that can fail returns enum rfa_status and, through rfa_options.log, one message that names the
  * thing, the reason and the remedy (a NULL session, in which the log is, has none). The library never prints, never
- * exits and reads no environment variable.
+ * exits and reads no environment variable. Where nothing else is said, a call that fails changes nothing, and pointers
+ * must not be NULL.
  *
  * Threads: a session belongs to the thread that initialised it (rfa_session_attach moves it). Different sessions on one
- * model may run at the same time on different threads.
+ * model may run at the same time on different threads. Everything else may be called from any thread.
+ *
+ * Ownership: what is passed in is read during the call only, but for what rfa_model_open_memory and rfa_session_init
+ * say.
  */
 #ifndef REFATOM_H
 #define REFATOM_H
@@ -59,7 +66,7 @@ enum rfa_status {
 RFA_API const char *rfa_status_str(enum rfa_status status);
 
 /* Receives one message, without a newline, at the moment of a failure (status < 0) or of a notice (status == RFA_OK).
- * Called on the thread that called the library. `message` is valid during the call only. */
+ * Called on the thread that called the library. `message` is valid during the call only. write NULL: nobody listens. */
 struct rfa_log {
     void (*write)(void *user, enum rfa_status status, const char *message);
     void *user;
@@ -83,8 +90,8 @@ enum rfa_device { RFA_DEVICE_CPU, RFA_DEVICE_CUDA };
 enum rfa_element { RFA_ELEMENT_F32, RFA_ELEMENT_I32 };
 
 /* One intermediate tensor, or the part of it that one call computed: rows first ... first+count-1 along dimension 0 of
- * dim. `data` holds count * dim[1] * ... values; with repeat > 1 (count is then 1) the whole tensor is `repeat` times
- * these rows. */
+ * dim. `data` holds count * dim[1] * ... values of 4 bytes, row-major; with repeat > 1 (count is then 1) the whole
+ * tensor is `repeat` times these rows. */
 struct rfa_trace {
     const char *name;
     enum rfa_element element;
@@ -95,14 +102,15 @@ struct rfa_trace {
 };
 
 /* Plain data; start from rfa_options_default(). The same options must be given to rfa_session_bytes and
- * rfa_session_init. How idle threads of the team wait is up to the OpenMP runtime and its environment, read before
- * main; GNU's waits well with OMP_WAIT_POLICY=passive and GOMP_SPINCOUNT=1000, which the program sets for itself. */
+ * rfa_session_init, which copies them: log.user and trace_user must stay valid as long as the session. How idle threads
+ * of the team wait is up to the OpenMP runtime and its environment, read before main; GNU's waits well with
+ * OMP_WAIT_POLICY=passive and GOMP_SPINCOUNT=1000, which the program sets for itself. */
 struct rfa_options {
     size_t sizeof_options; /* sizeof(struct rfa_options): set by rfa_options_default, checked by every call */
     int threads;           /* team size, 1 ... 256; default 1 */
     uint32_t cpu_mask;     /* which CPU bundles may be used; default all. rfa_cpu_mask() makes it from a tier's name */
-    uint32_t
-        frame_group;    /* frames that pass through VISION together: more is faster and needs more memory; default 2 */
+    uint32_t frame_group;  /* frames that pass through VISION together, at most the model's: more is faster and needs
+                              more memory; default 2 */
     size_t cache_bytes; /* of the second-level cache, what one core has for itself: tasks of int8 products take as many
                            rows as fit; no result and no memory depends on it; default 0: not known */
     int max_image_side; /* largest width or height of an rfa_image; default 4096 */
@@ -114,12 +122,14 @@ struct rfa_options {
                                device's memory and uploads the weights: RFA_ERR_UNSUPPORTED where this build has no such
                                backend, RFA_ERR_DEVICE where the device does not answer or refuses. Nothing falls back
                                to the CPU by itself */
-    bool step_times; /* devices: run step by step, so that every step has a time of its own, not the stage as a whole;
-                        slower; default false */
+    bool step_times;  /* devices: run step by step, so that every step has a time of its own, not the stage as a whole;
+                         slower; default false */
     bool count_tasks; /* CPU: count what every thread of the team does, for rfa_session_thread; two readings of a clock
                          a step and thread, 64 bytes of the session a thread; default false */
-    struct rfa_log log;                                        /* default: none */
-    void (*trace)(void *user, const struct rfa_trace *tensor); /* called for every named intermediate; default NULL */
+    struct rfa_log log; /* default: none */
+    /* Called for every named intermediate on the session's thread, while the stage runs: it may not call the session.
+     * Default NULL. */
+    void (*trace)(void *user, const struct rfa_trace *tensor);
     void *trace_user;
 };
 
@@ -140,7 +150,7 @@ RFA_API RFA_CHECKED enum rfa_status rfa_device_by_name(enum rfa_device *device, 
 typedef struct rfa_model rfa_model;
 typedef struct rfa_session rfa_session;
 
-/* Sizes a caller needs. */
+/* Sizes a caller needs. Strings have static storage. */
 struct rfa_model_info {
     const char *variant; /* "refatomnet++" or "refatomnet" */
     const char *weights; /* "float32", "float16" or "int8": the type of most matrix values */
@@ -151,16 +161,25 @@ struct rfa_model_info {
     uint32_t queries;                       /* detections */
     uint32_t visual_tokens;                 /* a frame */
     uint32_t sentence_limit, keyword_limit; /* tokens */
-    size_t tensors, parameters, weight_bytes, file_bytes;
-    int sampling; /* enum rfa_sampling of the profile: 0 spread, 1 first, 2 demo, 3 still */
+    size_t tensors, parameters;             /* parameters: values of all tensors but whole numbers */
+    size_t weight_bytes, file_bytes;        /* of all tensors, of the whole file */
+    int sampling;                           /* enum rfa_sampling of the profile: 0 spread, 1 first, 2 demo, 3 still */
 };
 
-/* Maps `path` read-only, checks all of it and builds the graph. On success *out owns the mapping; close with
- * rfa_model_close. On failure *out is NULL. Errors: IO (cannot open or map), FORMAT (not a model, damaged, a key
- * missing), SHAPE (a tensor missing or misshapen). */
+/* Maps `path` read-only, checks its structure and builds the graph; weights are read when they are first used. On
+ * success *out owns the mapping; close with rfa_model_close. On failure *out is NULL. The file must stay as it is while
+ * the model is open: replace it by renaming another onto it.
+ *
+ * RFA_ERR_IO           cannot be opened or mapped
+ * RFA_ERR_FORMAT       not a model, damaged, a key missing or out of its range
+ * RFA_ERR_SHAPE        a tensor missing or misshapen
+ * RFA_ERR_UNSUPPORTED  another GGUF version or architecture, or too large for this machine's addresses
+ * RFA_ERR_NOMEM        no memory for the tables
+ * RFA_ERR_ARG          a NULL argument */
 RFA_API RFA_CHECKED enum rfa_status rfa_model_open(rfa_model **out, const char *path, const struct rfa_log *log);
 
-/* The same for a file already in memory, which must be aligned to 64 bytes, stay unchanged and outlive the model. */
+/* The same for a file already in memory, which must be aligned to 64 bytes, stay unchanged and outlive the model; the
+ * caller keeps owning it. */
 RFA_API RFA_CHECKED enum rfa_status rfa_model_open_memory(rfa_model **out, const void *file, size_t bytes,
                                                           const struct rfa_log *log);
 
@@ -182,17 +201,19 @@ RFA_API const char *rfa_model_label(size_t *length, const rfa_model *model, uint
 
 /* ------------------------------------------------------------------ session */
 
-/* The exact number of bytes rfa_session_init needs for these options. */
+/* *bytes: the exact number that rfa_session_init needs for these options. RFA_ERR_ARG: an option out of its range;
+ * RFA_ERR_UNSUPPORTED: one that this build has not; RFA_ERR_NOMEM: more than this machine can address. */
 RFA_API RFA_CHECKED enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model,
                                                       const struct rfa_options *options);
 
 /* Binds a session to `memory` (aligned to 64 bytes, at least rfa_session_bytes; the caller keeps owning it and frees it
- * after rfa_session_end) and creates the thread team. One byte less: RFA_ERR_NOMEM, with the number needed in the
- * message. */
+ * after rfa_session_end) and creates the thread team. The model must outlive the session. On failure *out is NULL and
+ * the memory's content is undefined. Errors are those of rfa_session_bytes, and RFA_ERR_NOMEM for one byte less, with
+ * the number needed in the message; RFA_ERR_DEVICE: the device does not answer or refuses. */
 RFA_API RFA_CHECKED enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model,
                                                      const struct rfa_options *options, void *memory, size_t bytes);
 
-/* rfa_session_init on memory of its own, freed by rfa_session_end. */
+/* rfa_session_init on memory of its own, freed by rfa_session_end. RFA_ERR_NOMEM: the system has not so much. */
 RFA_API RFA_CHECKED enum rfa_status rfa_session_create(rfa_session **out, const rfa_model *model,
                                                        const struct rfa_options *options);
 
@@ -218,7 +239,11 @@ struct rfa_device_info {
 
 RFA_API void rfa_session_device(struct rfa_device_info *info, const rfa_session *session);
 
-/* VISION for `count` frames into slots first ... first+count-1 of the clip's ring; slot order is time order. image[i]
+/* The calls below take a NULL session: RFA_ERR_ARG. What an argument may not be is RFA_ERR_ARG, and then nothing is
+ * changed. On the CPU they fail for nothing else. A device that fails is RFA_ERR_DEVICE; the stage then counts as not
+ * encoded until it is encoded again.
+ *
+ * VISION for `count` frames into slots first ... first+count-1 of the clip's ring; slot order is time order. image[i]
  * with rgb NULL is a missing frame (all-zero pixels). */
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_frames(rfa_session *session, uint32_t first,
                                                       const struct rfa_image *image, uint32_t count);
@@ -229,11 +254,14 @@ RFA_API RFA_CHECKED enum rfa_status rfa_push_frame(rfa_session *session, const s
 /* SCENE: detects the persons of the key frame. */
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_scene(rfa_session *session, const struct rfa_image *image);
 
-/* TEXT: caption in UTF-8, `length` bytes. */
+/* TEXT: caption in UTF-8, `length` bytes, no zero byte needed. RFA_ERR_ARG: longer than options.max_caption, not UTF-8,
+ * or of more tokens than the model's sentence_limit. Keywords beyond keyword_limit are dropped, as the reference does.
+ */
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_caption(rfa_session *session, const char *caption, size_t length);
 
 /* The same three from prepared inputs: normalised planar float pixels [count][3][image_size][image_size] and
- * [3][key_height][key_width], token ids with [CLS] and [SEP]. */
+ * [3][key_height][key_width] in the model's channel order; token ids with [CLS] and [SEP]. RefAtomNet has no keywords:
+ * NULL and 0. */
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_frame_pixels(rfa_session *session, uint32_t first, const float *pixels,
                                                             uint32_t count);
 RFA_API RFA_CHECKED enum rfa_status rfa_encode_scene_pixels(rfa_session *session, const float *pixels);
@@ -258,11 +286,11 @@ RFA_API RFA_CHECKED enum rfa_status rfa_answer(rfa_session *session, struct rfa_
 
 /* ------------------------------------------------------------------ plan and times */
 
-/* One step of the model as it will run, or as it ran. */
+/* One step of the model as it will run, or as it ran. Strings live as long as the model. */
 struct rfa_step_info {
     const char *stage, *op, *name;
     size_t rows, cols; /* of the result, at its largest */
-    double macs;       /* multiply-accumulates at the largest size */
+    double macs;       /* multiply-accumulates of the last run; at the largest size before */
     size_t weight_bytes;
     size_t arena_bytes; /* live during the step: results, inputs, scratch */
     double seconds;     /* of the last run; 0 before */
@@ -277,15 +305,17 @@ struct rfa_block_info {
 };
 
 struct rfa_plan_info {
-    size_t session_bytes;  /* all of it: what rfa_session_bytes says */
-    size_t arena_bytes;    /* tensors and scratch */
-    size_t lower_bound;    /* largest sum of blocks alive at one step */
-    size_t unshared_bytes; /* the sum of all blocks, without overlay */
+    size_t session_bytes;   /* all of it: what rfa_session_bytes says */
+    size_t arena_bytes;     /* tensors and scratch */
+    size_t lower_bound;     /* largest sum of blocks alive at one step */
+    size_t unshared_bytes;  /* the sum of all blocks, without overlay */
     size_t row_block_bytes; /* of rows a task of an int8 product takes: follows options.cache_bytes */
-    size_t stage_peak[4];  /* most bytes alive at one step of vision, scene, text, answer */
+    size_t stage_peak[4];   /* most bytes alive at one step of vision, scene, text, answer */
     int steps, blocks;
 };
 
+/* Fill *plan, *step and *block; steps and blocks are numbered from 0. RFA_ERR_ARG: a NULL argument, or no such number.
+ */
 RFA_API RFA_CHECKED enum rfa_status rfa_session_plan(struct rfa_plan_info *plan, const rfa_session *session);
 RFA_API RFA_CHECKED enum rfa_status rfa_session_step(struct rfa_step_info *step, const rfa_session *session, int i);
 RFA_API RFA_CHECKED enum rfa_status rfa_session_block(struct rfa_block_info *block, const rfa_session *session, int i);
@@ -305,13 +335,19 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_thread(struct rfa_thread_info *t
 
 /* ------------------------------------------------------------------ the selective scan by itself */
 
-/* Mamba-1's selective scan with its softplus and gate, one thread, no allocation (Gu and Dao, arXiv:2312.00752, algorithm 2):
- *     dt      = softplus(delta[t][c])                        h[c][n] = exp(dt * a[c][n]) * h[c][n] + dt * b[t][n] * u[t][c]
+/* Mamba-1's selective scan with its softplus and gate, one thread, no allocation (Gu and Dao, arXiv:2312.00752,
+ * algorithm 2):
+ *
+ *     dt      = softplus(delta[t][c])
+ *     h[c][n] = exp(dt * a[c][n]) * h[c][n] + dt * b[t][n] * u[t][c]
  *     y[t][c] = (sum over n of c[t][n] * h[c][n] + d[c] * u[t][c]) * silu(z[t][c])
- * Rows are plain and contiguous: delta, u, z, y [length][channels]; b, c [length][states]; d [channels]. z NULL: no gate. y may be delta,
- * u or z. `a` and `state` are in panels of 16 channels, [ceil(channels/16)][states][16], so that a panel's states stay in registers:
- * rfa_scan_pack makes them from [channels][states]. state NULL: starts from zero and is not kept; otherwise it is read and updated, and
- * a sequence cut in two gives the same bits as in one piece. The result has the same bits on every CPU. */
+ *
+ * Rows are plain and contiguous: delta, u, z, y [length][channels]; b, c [length][states]; d [channels]. z NULL: no
+ * gate. y may be delta, u or z. `a` and `state` are in panels of 16 channels, [ceil(channels/16)][states][16], so that
+ * a panel's states stay in registers: rfa_scan_pack makes them from [channels][states]. state NULL: starts from zero
+ * and is not kept; otherwise it is read and updated, and a sequence cut in two gives the same bits as in one piece. The
+ * result has the same bits on every CPU. Any number of threads may call it at once with scratch, y and state of their
+ * own. */
 struct rfa_selective_scan {
     size_t length, channels, states; /* states 1 ... 256 */
     const float *delta, *u, *z, *a, *b, *c, *d;
@@ -320,14 +356,17 @@ struct rfa_selective_scan {
     uint32_t cpu;  /* rfa_cpu_bits(), asked once; 0: plain C */
 };
 
+/* RFA_ERR_ARG, without a message: a pointer is NULL that may not be, scratch is not aligned, or states is out of range.
+ */
 RFA_API RFA_CHECKED enum rfa_status rfa_selective_scan(const struct rfa_selective_scan *scan);
 RFA_API size_t rfa_selective_scan_scratch(size_t states);
 
-/* Floats of `a` or `state` in panels; and the packing, padding zero. */
+/* Floats of `a` or `state` in panels; and the packing of rows [channels][states], padding zero. */
 RFA_API size_t rfa_scan_panel_floats(size_t channels, size_t states);
 RFA_API void rfa_scan_pack(float *panels, const float *rows, size_t channels, size_t states);
 
-/* The instruction sets of this machine, for rfa_selective_scan.cpu. Asks the CPU and the operating system: keep the answer. */
+/* The instruction sets of this machine, for rfa_selective_scan.cpu. Asks the CPU and the operating system: keep the
+ * answer. */
 RFA_API uint32_t rfa_cpu_bits(void);
 
 /* ------------------------------------------------------------------ names */

@@ -1,68 +1,10 @@
-/* What a session will do and did, in numbers: the plan, the steps, the tiers. */
-#include <string.h>
-
+/* What a session will do and did, in numbers: the plan, the steps, the threads. */
 #include "ops.h"
 
 const char *rfa_stage_name(int stage)
 {
     static const char *const name[RFA_STAGE_COUNT] = {"vision", "scene", "text", "answer"};
     return stage >= 0 && stage < RFA_STAGE_COUNT ? name[stage] : NULL;
-}
-
-/* ------------------------------------------------------------------ tiers */
-
-struct tier {
-    const char *name;
-    uint32_t bits; /* this tier and all below it */
-};
-
-/* Slowest first within an architecture. */
-static const struct tier tiers[] = {
-    {"c", 0},
-    {"avx2", RFA_CPU_AVX2},
-    {"avx512", RFA_CPU_AVX2 | RFA_CPU_AVX512},
-    {"avx512vnni", RFA_CPU_AVX2 | RFA_CPU_AVX512 | RFA_CPU_VNNI},
-    {"amx", RFA_CPU_AVX2 | RFA_CPU_AVX512 | RFA_CPU_VNNI | RFA_CPU_AMX},
-    {"neon", RFA_CPU_NEON},
-    {"dotprod", RFA_CPU_NEON | RFA_CPU_DOTPROD},
-    {"i8mm", RFA_CPU_NEON | RFA_CPU_DOTPROD | RFA_CPU_I8MM},
-};
-
-enum { TIERS = sizeof tiers / sizeof tiers[0] };
-
-enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tier)
-{
-    if (!mask || !tier)
-        return RFA_ERR_ARG;
-    *mask = UINT32_MAX;
-    if (strcmp(tier, "auto") == 0)
-        return RFA_OK;
-    for (int i = 0; i < TIERS; i++)
-        if (strcmp(tier, tiers[i].name) == 0) {
-            *mask = tiers[i].bits;
-            return RFA_OK;
-        }
-    return RFA_ERR_ARG;
-}
-
-/* The bits that some kernel of this build can use. */
-static uint32_t built_bits(void)
-{
-    uint32_t built = 0;
-#define KERNEL(slot, isa, bits) built |= (uint32_t)(bits);
-#include "kernels.def"
-#undef KERNEL
-    return built;
-}
-
-const char *rfa_cpu_tier(uint32_t mask)
-{
-    uint32_t bits = rfa_cpu_detect() & mask & built_bits();
-    const char *best = tiers[0].name;
-    for (int i = 1; i < TIERS; i++)
-        if ((bits & tiers[i].bits) == tiers[i].bits)
-            best = tiers[i].name;
-    return best;
 }
 
 /* ------------------------------------------------------------------ plan */
@@ -122,7 +64,7 @@ enum rfa_status rfa_session_step(struct rfa_step_info *info, const rfa_session *
         return rfa_fail(&s->options.log, RFA_ERR_ARG, "step %d does not exist; the model has %d", i, g->step_count);
     const struct rfa_step *step = &g->step[i];
     int out = step->out[0] != RFA_NONE ? step->out[0] : step->out[1];
-    /* Weights are read once for the classes of tables that a step looks rows up in: only its own rows count there. */
+    /* An embedding reads a few rows of its tables, not the tables. */
     bool table = step->op == RFA_OP_EMBED;
     *info = (struct rfa_step_info){.stage = rfa_stage_name((int)step->stage),
                                    .op = rfa_ops[step->op].name,

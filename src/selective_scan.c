@@ -25,11 +25,6 @@ void rfa_scan_pack(float *panels, const float *rows, size_t channels, size_t sta
             panels[(c / PANEL * states + n) * PANEL + c % PANEL] = rows[c * states + n];
 }
 
-uint32_t rfa_cpu_bits(void)
-{
-    return rfa_cpu_detect();
-}
-
 enum rfa_status rfa_selective_scan(const struct rfa_selective_scan *scan)
 {
     if (!scan || !scan->delta || !scan->u || !scan->a || !scan->b || !scan->c || !scan->d || !scan->y ||

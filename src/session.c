@@ -7,8 +7,6 @@
 #include "arena_guard.h"
 #include "backend.h"
 #include "backend_blas.h"
-#include "clock.h"
-#include "file_map.h"
 #include "image.h"
 #include "ops.h"
 #include "quant.h"
@@ -35,9 +33,9 @@ static enum rfa_status check_options(const struct rfa_model *model, const struct
             "the model is NULL or the options do not come from rfa_options_default of this version; fix the call");
     if (o->threads < 1 || o->threads > RFA_MAX_THREADS)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.threads is %d; use 1 to %d", o->threads, RFA_MAX_THREADS);
-    if (o->frame_group < 1 || o->frame_group > model->config.frames)
-        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is %u; use 1 to %u, the model's frames",
-                        o->frame_group, model->config.frames);
+    if (o->frame_group < 1)
+        return rfa_fail(&o->log, RFA_ERR_ARG, "options.frame_group is 0; use 1 to %u, the model's frames",
+                        model->config.frames);
     if (o->max_image_side < 1 || o->max_image_side > 65536)
         return rfa_fail(&o->log, RFA_ERR_ARG, "options.max_image_side is %d; use 1 to 65536", o->max_image_side);
     if (o->blas && !rfa_blas_available())
@@ -175,7 +173,8 @@ static void scratch_block(const struct rfa_session *s, int i, struct rfa_block *
     size_t bytes = rfa_ops[step->op].scratch ? rfa_ops[step->op].scratch(s, step) : 0;
     size_t input = input_scratch(s, i);
     bytes = rfa_round_up(bytes > input ? bytes : input, ALIGN);
-    *b = (struct rfa_block){.bytes = bytes * (size_t)s->options.threads, .first = i, .last = i};
+    size_t threads = (size_t)s->options.threads, most = SIZE_MAX / ALIGN * ALIGN; /* no memory has so much */
+    *b = (struct rfa_block){.bytes = bytes > most / threads ? most : bytes * threads, .first = i, .last = i};
 }
 
 static void place(struct rfa_session *s)
@@ -188,7 +187,7 @@ static void place(struct rfa_session *s)
     for (int i = 0; i < g->step_count; i++)
         scratch_block(s, i, &s->block[g->tensor_count + i]);
     for (int i = 0; i < s->block_count; i++)
-        s->block[i].bytes += s->block[i].bytes ? RFA_RED_ZONE : 0;
+        s->block[i].bytes += s->block[i].bytes && s->block[i].bytes < SIZE_MAX - RFA_RED_ZONE ? RFA_RED_ZONE : 0;
     s->arena_bytes = rfa_plan_place(s->block, s->order, s->block_count);
     for (int i = 0; i < g->tensor_count; i++)
         s->block[i].offset = s->block[rfa_tensor(s, i)->home].offset;
@@ -213,8 +212,10 @@ static struct rfa_session describe(const struct rfa_model *model, const struct r
 {
     const struct rfa_config *c = &model->config;
     struct rfa_session s = {.model = model, .options = *options, .team = {.threads = options->threads}};
+    if (s.options.frame_group > c->frames)
+        s.options.frame_group = c->frames;
     s.max_rows[RFA_VAR_ONE] = 1;
-    s.max_rows[RFA_VAR_FRAMES] = options->frame_group;
+    s.max_rows[RFA_VAR_FRAMES] = s.options.frame_group;
     s.max_rows[RFA_VAR_SENTENCE] = c->text_positions;
     s.max_rows[RFA_VAR_KEYWORD] = c->variant == RFA_VARIANT_REFATOMNET_PP ? c->keyword_limit : 1;
     memcpy(s.rows, s.max_rows, sizeof s.rows);
@@ -233,13 +234,18 @@ enum rfa_status rfa_session_bytes(size_t *bytes, const rfa_model *model, const s
     s.block = rfa_alloc((size_t)s.block_count * sizeof *s.block);
     s.order = rfa_alloc((size_t)s.block_count * sizeof *s.order);
     enum rfa_status status = RFA_OK;
-    if (s.block && s.order) {
+    if (s.block && s.order)
         place(&s);
-        *bytes = measure.used + s.arena_bytes;
-    } else {
+    if (!s.block || !s.order)
         status =
             rfa_fail(&options->log, RFA_ERR_NOMEM, "no memory to plan %d blocks; close other programs", s.block_count);
-    }
+    else if (s.arena_bytes > SIZE_MAX - measure.used)
+        status = rfa_fail(&options->log, RFA_ERR_NOMEM,
+                          "a session of this model is larger than a %zu-bit system's memory; use fewer threads or a "
+                          "smaller frame_group",
+                          8 * sizeof(size_t));
+    else
+        *bytes = measure.used + s.arena_bytes;
     rfa_free(s.block);
     rfa_free(s.order);
     return status;
@@ -262,8 +268,9 @@ enum rfa_status rfa_session_init(rfa_session **out, const rfa_model *model, cons
         *out = NULL;
     RFA_TRY(check_options(model, options));
     if (!out || !memory || (uintptr_t)memory % ALIGN != 0)
-        return rfa_fail(&options->log, RFA_ERR_ARG,
-                        "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes", ALIGN);
+        return rfa_fail(
+            &options->log, RFA_ERR_ARG,
+            "rfa_session_init: out or memory is NULL, or memory is not aligned to %d bytes; pass both, aligned", ALIGN);
     struct rfa_session s = describe(model, options);
     struct carve c = {memory, 0};
     struct carve measure = {NULL, 0};
@@ -333,88 +340,4 @@ void rfa_session_end(rfa_session **session)
     rfa_guard_end(*session);
     rfa_free((*session)->owned);
     *session = NULL;
-}
-
-/* ------------------------------------------------------------------ running */
-
-static void emit(const struct rfa_session *s, const struct rfa_trace_point *p)
-{
-    size_t units = s->rows[p->var];
-    struct rfa_trace t = {.name = p->name,
-                          .element =
-                              rfa_tensor(s, p->tensor)->type == RFA_TENSOR_I32 ? RFA_ELEMENT_I32 : RFA_ELEMENT_F32,
-                          .rank = p->rank,
-                          .dim = {p->dim[0] * units, p->dim[1], p->dim[2]},
-                          .count = p->dim[0] * units,
-                          .repeat = 1,
-                          .data = rfa_data(s, p->tensor)};
-    if (p->var == RFA_VAR_FRAMES) {
-        t.dim[0] = p->dim[0] * s->model->config.frames;
-        t.first = s->slot;
-    }
-    if (rfa_rows(s, p->tensor) == 1 && p->rank == 2 && p->var == RFA_VAR_ONE && t.count > 1) {
-        t.repeat = t.count; /* identical rows are computed once */
-        t.count = 1;
-    }
-    s->options.trace(s->options.trace_user, &t);
-}
-
-void rfa_emit_after(const struct rfa_session *s, int step)
-{
-    const struct rfa_graph *g = &s->model->graph;
-    for (int i = 0; s->options.trace && i < g->trace_count; i++)
-        if (g->trace[i].step == step)
-            emit(s, &g->trace[i]);
-}
-
-/* Weights on their way through a memory smaller than the model: the next step's are asked for while this one computes,
- * and a step's are given back when it is done. */
-static void advise_weights(const struct rfa_session *s, int step, enum rfa_file_advice advice)
-{
-    const struct rfa_graph *g = &s->model->graph;
-    if (!s->options.low_memory || !s->model->map || step >= g->step_count || g->step[step].op == RFA_OP_EMBED)
-        return;
-    const struct rfa_weight *weight[] = {&g->step[step].w, &g->step[step].w2};
-    for (int i = 0; i < 2; i++)
-        rfa_file_advise(weight[i]->data, rfa_weight_bytes(weight[i]), advice);
-}
-
-/* Steps that take a core less than some ten microseconds are not worth waking the team for; on a busy machine, where a
- * thread may have to wait for a processor, far from it. */
-static bool is_small(const struct rfa_session *s, const struct rfa_step *step)
-{
-    static const double small_macs = 5e5, small_values = 2e4;
-    int out = step->out[0] != RFA_NONE ? step->out[0] : step->out[1];
-    double values = (double)rfa_rows(s, out) * (double)rfa_cols(s, out);
-    double states = step->op == RFA_OP_SCAN ? (double)step->p.mamba.states : 1.0;
-    return values * states < small_values && (!rfa_ops[step->op].macs || rfa_ops[step->op].macs(s, step) < small_macs);
-}
-
-void rfa_begin_stage(const struct rfa_session *s, enum rfa_stage stage)
-{
-    rfa_guard_enter(s, s->model->graph.stage_begin[stage]);
-}
-
-enum rfa_status rfa_run_stage(struct rfa_session *s, enum rfa_stage stage)
-{
-    const struct rfa_graph *g = &s->model->graph;
-    if (s->backend)
-        return rfa_backend_run_stage(s, stage);
-    advise_weights(s, g->stage_begin[stage], RFA_FILE_WILL_NEED);
-    for (int i = g->stage_begin[stage]; i < g->stage_begin[stage + 1]; i++) {
-        double start = rfa_now();
-        if (i > g->stage_begin[stage]) /* the first step's blocks hold the inputs: rfa_begin_stage */
-            rfa_guard_enter(s, i);
-        advise_weights(s, i + 1, RFA_FILE_WILL_NEED);
-        s->team.alone = is_small(s, &g->step[i]);
-        rfa_ops[g->step[i].op].run(s, &g->step[i]);
-        advise_weights(s, i, RFA_FILE_DONT_NEED);
-        s->seconds[i] = rfa_now() - start;
-        rfa_emit_after(s, i);
-        if (s->observe)
-            s->observe(s->observe_user, s, i);
-        rfa_guard_leave(s, i);
-    }
-    s->team.alone = false;
-    return RFA_OK;
 }

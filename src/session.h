@@ -1,4 +1,4 @@
-/* Inside a session: what ops may use. The public functions are in session.c. */
+/* Inside a session: what ops may use. The public functions are in session.c, encode.c and report.c. */
 #ifndef RFA_SESSION_H
 #define RFA_SESSION_H
 

@@ -21,7 +21,7 @@ static inline int rfa_str_order(struct rfa_str a, struct rfa_str b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* The same for qsort and bsearch over an array of struct rfa_str. */
+/* The same for sorting and searching an array of struct rfa_str. */
 static inline int rfa_str_compare(const void *a, const void *b)
 {
     return rfa_str_order(*(const struct rfa_str *)a, *(const struct rfa_str *)b);

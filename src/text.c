@@ -14,6 +14,10 @@
 
 enum { MAX_TOKENS = 1 << 24, MAX_WORD = 100, MAX_WORD_BYTES = 4 * MAX_WORD, NOT_FOUND = -1 };
 
+/* Slots that a token may lie behind its own: some tens in any language's vocabulary. One that was made for it would
+ * take hours to read. */
+enum { MOST_PROBES = 1024 };
+
 static struct rfa_str from(struct rfa_str text, size_t at)
 {
     return (struct rfa_str){text.data + at, text.len - at};
@@ -102,8 +106,14 @@ enum rfa_status rfa_vocab_init(struct rfa_vocab **out, void *memory, size_t byte
     for (size_t i = 0; i <= vocab->mask; i++)
         slot[i] = NOT_FOUND;
     for (size_t i = 0; i < token_count; i++) {
+        size_t at = find_whole(vocab, tokens[i]);
+        if (((at - hash_bytes(empty_hash, tokens[i].data, tokens[i].len)) & vocab->mask) > MOST_PROBES)
+            return rfa_fail(log, RFA_ERR_FORMAT,
+                            "vocabulary: over %d tokens before number %zu have one hash, which no language gives; use "
+                            "the vocabulary of a BERT model",
+                            (int)MOST_PROBES, i);
         vocab->token[i] = tokens[i];
-        slot[find_whole(vocab, tokens[i])] = (int32_t)i;
+        slot[at] = (int32_t)i;
         vocab->longest = tokens[i].len > vocab->longest ? tokens[i].len : vocab->longest;
     }
     for (int i = 0; i < SPECIAL_COUNT; i++)

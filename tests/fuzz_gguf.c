@@ -1,8 +1,9 @@
-/* Fuzz target of the model reader: any bytes as a model file, then as a configuration.
+/* Fuzz target of the model reader: any bytes as a model file, then as a configuration, then as a model that answers.
  *
- *     clang -DRFA_LIBFUZZER -fsanitize=fuzzer,address,undefined ...    a libFuzzer program; seeds: test_gguf and
- * test_config --corpus FOLDER cc ...                                                          a program that replays
- * the files named on its command line
+ *     clang -DRFA_LIBFUZZER -fsanitize=fuzzer,address,undefined ...    a libFuzzer program; seeds: the models of data/,
+ *                                                                      and what test_gguf and test_config write
+ *     cc ...                                                           a program that replays the files and folders
+ *                                                                      named on its command line
  *
  * Beyond what sanitizers see, a file that is taken must keep the promises of gguf.h; a broken one ends the program. */
 #include "../src/alloc.h"
@@ -78,6 +79,51 @@ static void check_config(const struct rfa_config *c)
     promise(c->frames * (side * side + 1) * c->vit_mlp <= 1u << 29, "sizes are bounded");
 }
 
+enum { LARGEST_SESSION = 64 << 20 };
+
+/* Black frames, a black key frame and a caption, in what memory a small model takes. */
+static void answer(const rfa_model *model)
+{
+    const struct rfa_image none = {.rgb = NULL};
+    struct rfa_model_info info;
+    struct rfa_options options;
+    struct rfa_result result;
+    rfa_session *session = NULL;
+    size_t bytes;
+    rfa_options_default(&options);
+    rfa_model_get_info(&info, model);
+    options.frame_group = 1;
+    options.max_image_side = 64;
+    promise(rfa_session_bytes(&bytes, model, &options) == RFA_OK, "a model that opens can be planned");
+    if (bytes > LARGEST_SESSION)
+        return;
+    promise(rfa_session_create(&session, model, &options) == RFA_OK, "a session fits its memory");
+    for (uint32_t i = 0; i < info.frames; i++)
+        promise(rfa_encode_frames(session, i, &none, 1) == RFA_OK, "frames are encoded");
+    promise(rfa_encode_scene(session, &none) == RFA_OK, "the key frame is encoded");
+    if (rfa_encode_caption(session, "man in red", 10) == RFA_OK) /* a prompt may be too long */
+        promise(rfa_answer(session, &result) == RFA_OK, "the answer cannot fail");
+    rfa_session_end(&session);
+}
+
+/* The same bytes where a model in memory may lie. */
+static void open_model(const uint8_t *data, size_t size)
+{
+    int messages = 0;
+    struct rfa_log log = {count_message, &messages};
+    rfa_model *model;
+    uint8_t *copy = rfa_alloc(size);
+    promise(copy != NULL, "there is memory");
+    memcpy(copy, data, size);
+    enum rfa_status status = rfa_model_open_memory(&model, copy, size, &log);
+    promise(messages == (status != RFA_OK), "a failure has one message");
+    promise(status != RFA_ERR_INTERNAL && status != RFA_ERR_ARG, "a file is no bug of the library or its caller");
+    if (status == RFA_OK)
+        answer(model);
+    rfa_model_close(&model);
+    rfa_free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int messages = 0;
@@ -101,6 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rfa_free(table);
     }
     promise(messages == (status != RFA_OK), "a failure has one message");
+    if (status == RFA_OK)
+        open_model(data, size);
     return 0;
 }
 

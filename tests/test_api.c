@@ -80,6 +80,31 @@ static void models(void **state)
     assert_null(model);
 }
 
+/* Hints and locks leave a model as it is, one in memory too. */
+static void models_in_memory(void **state)
+{
+    (void)state;
+    struct rfa_log log = {log_remember, &messages};
+    rfa_model_prefetch(NULL);
+    rfa_model_prefetch(nano.model);
+    ASSERT_REFUSED(rfa_model_lock(NULL, &log), RFA_ERR_ARG, "model");
+    messages.count = 0;
+    enum rfa_status status = rfa_model_lock(nano.model, &log);
+    assert_true(status == RFA_OK || (status == RFA_ERR_NOMEM && strstr(messages.message, "ulimit")));
+    assert_int_equal(messages.count, status != RFA_OK);
+    struct rfa_file_map map;
+    struct rfa_model_info info;
+    rfa_model *model;
+    assert_int_equal(rfa_file_map_open(&map, "data/nano3.gguf", 1, NULL), RFA_OK);
+    assert_int_equal(rfa_model_open_memory(&model, map.data, map.bytes, &log), RFA_OK);
+    rfa_model_prefetch(model);
+    assert_int_equal(rfa_model_lock(model, &log), RFA_OK);
+    rfa_model_get_info(&info, model);
+    assert_true(info.file_bytes == nano.info.file_bytes && info.parameters == nano.info.parameters);
+    rfa_model_close(&model);
+    rfa_file_map_close(&map);
+}
+
 static void labels(void **state)
 {
     (void)state;
@@ -137,8 +162,6 @@ static void bad_options(void **state)
     options.threads = 257;
     one_bad_option("threads");
     options.frame_group = 0;
-    one_bad_option("frame_group");
-    options.frame_group = nano.info.frames + 1;
     one_bad_option("frame_group");
     options.max_image_side = 0;
     one_bad_option("max_image_side");
@@ -363,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models),
+        cmocka_unit_test(models_in_memory),
         cmocka_unit_test(labels),
         cmocka_unit_test(words),
         cmocka_unit_test_setup_teardown(bad_options, open_session, end_session),

@@ -242,7 +242,33 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
         [ -c "bad-full.$kind" ] || fail "run --annotate: removed a device"
     done
     refused "" live model.gguf --video clip.mp4 --caption man --every 50 --annotate left.mp4
-    rm -f bad-*
+    "$refatom" live model.gguf --video clip.mp4 --caption man --every 1 --json --annotate left.mp4 </dev/null 2>stderr | head -n 1 >stdout
+    only_these_files "live, whose reader ends"
+    # A source that stalls: the first signal waits for a frame, the second does not.
+    ffmpeg -v error -i clip.mp4 -c copy clip.mkv </dev/null
+    mkfifo bad-pipe
+    "$refatom" live model.gguf --video - --caption man --every 1 --annotate left.mp4 <bad-pipe >stdout 2>stderr &
+    live=$!
+    exec 9>bad-pipe
+    cat clip.mkv >&9
+    still=0 before=0 seconds=0
+    while [ $still -lt 3 ] && [ $seconds -lt 60 ]; do # without an answer: it waits for more
+        seconds=$((seconds + 1))
+        sleep 1
+        lines=$(wc -l <stdout)
+        [ "$lines" -gt 0 ] && [ "$lines" -eq "$before" ] && still=$((still + 1)) || still=0
+        before=$lines
+    done
+    kill -TERM $live
+    sleep 0.5
+    # On a machine so slow that it was not waiting yet, the first one was enough.
+    kill -TERM $live 2>/dev/null || { echo "left out: the second signal to live"; rm -f left.mp4; }
+    sleep 0.5
+    kill -KILL $live 2>/dev/null && fail "live: a second signal does not end it"
+    wait $live 2>/dev/null
+    exec 9>&-
+    only_these_files "live, ended twice"
+    rm -f bad-* clip.mkv
     only_these_files "video"
 else
     echo "left out: video (no ffmpeg)"

@@ -516,7 +516,8 @@ static void refuses_each_with_its_message(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct model m;
         read_model(&m, false, &bad[i].d);
-        if (m.status != bad[i].status || m.log.count != (m.status != RFA_OK) ||
+        bool remedy = m.status == RFA_OK || strstr(m.log.message, "convert");
+        if (m.status != bad[i].status || m.log.count != (m.status != RFA_OK) || !remedy ||
             !strstr(m.log.message, bad[i].message)) {
             print_error("%zu %s: status %d, \"%s\"\n", i, bad[i].d.key, (int)m.status, m.log.message);
             wrong++;

@@ -65,9 +65,12 @@ classes=$(grep -c '^ *[0-9][0-9]*  [a-z]' "$work/table")
 [ "$(grep -c 'AP [0-9.]*, [0-9]* positive' "$work/plot.svg")" -eq "$classes" ] || fail "$classes curves expected"
 [ "$(grep -c 'src="data:image/jpeg;base64,/9j/' "$work/page.html")" -eq 15 ] || fail "15 key frames expected"
 sed 's#xmlns="http://www.w3.org/2000/svg"##' "$work/page.html" | grep -q 'http' && fail "the page refers to something outside"
-[ ! -e "$work/page.html.jpg" ] || fail "a picture is left over"
+[ "$(ls "$work" | grep -c page)" -eq 1 ] || fail "a picture is left over"
 if command -v python3 > /dev/null; then
     python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' "$work/plot.svg" || fail "the plot is no XML"
+    sed '1s#"actions": \["#&\\u0001\&#; 1s#", "#\\u0002<", "#g' "$work/whole.jsonl" > "$work/odd.jsonl"
+    "$refatom" score "$work/odd.jsonl" --svg "$work/odd.svg" > "$work/table" || fail "odd names of actions: status $?"
+    python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' "$work/odd.svg" || fail "odd names of actions: no XML"
 fi
 
 # what had no answer is tried again when asked, and only that

@@ -450,8 +450,8 @@ static const struct {
     {"ggml file", RFA_ERR_FORMAT, "not a GGUF file", .magic = "lmgg"},
     {"big-endian magic", RFA_ERR_UNSUPPORTED, "for big-endian machines", .magic = "FUGG"},
     {"big-endian version", RFA_ERR_UNSUPPORTED, "bytes in big-endian order", .version = 0x03000000},
-    {"version 2", RFA_ERR_UNSUPPORTED, "GGUF version 2;", .version = 2},
-    {"version 4", RFA_ERR_UNSUPPORTED, "GGUF version 4;", .version = 4},
+    {"version 2", RFA_ERR_UNSUPPORTED, "GGUF version 2,", .version = 2},
+    {"version 4", RFA_ERR_UNSUPPORTED, "GGUF version 4,", .version = 4},
     {"too many tensors", RFA_ERR_UNSUPPORTED, "65537 tensors, more than the 65536", .tensor_count = 65537},
     {"2^64 - 1 tensors", RFA_ERR_UNSUPPORTED, "18446744073709551615 tensors", .tensor_count = UINT64_MAX},
     {"more tensors than fit", RFA_ERR_FORMAT, "claims 65536 tensors", .tensor_count = 65536},
@@ -477,8 +477,8 @@ static const struct {
     {"array size overflows", RFA_ERR_FORMAT, "an array of 2305843009213693952 elements overflows",
      .extra = array_overflow},
     {"array behind the end", RFA_ERR_FORMAT, "ends inside the array (2199023255552 bytes", .extra = array_beyond},
-    {"alignment 12", RFA_ERR_FORMAT, "general.alignment is 12;", .alignment = 12},
-    {"alignment 4", RFA_ERR_FORMAT, "general.alignment is 4;", .alignment = 4},
+    {"alignment 12", RFA_ERR_FORMAT, "general.alignment is 12,", .alignment = 12},
+    {"alignment 4", RFA_ERR_FORMAT, "general.alignment is 4,", .alignment = 4},
     {"alignment 2^31", RFA_ERR_FORMAT, "not a multiple of the alignment 2147483648", .alignment = 1u << 31},
     {"rank 0", RFA_ERR_FORMAT, "has 0 dimensions", .change = RANK, .value = 0},
     {"rank 5", RFA_ERR_FORMAT, "has 5 dimensions", .change = RANK, .value = 5},
@@ -550,7 +550,8 @@ static void refuses_each_with_its_message(void **state)
         struct parsed p;
         parse(&p, b.data, b.count);
         if (p.status != bad[i].status || p.log.status != bad[i].status || p.log.count != 1 ||
-            strncmp(p.log.message, "m.gguf: ", 8) || !strstr(p.log.message, bad[i].message)) {
+            strncmp(p.log.message, "m.gguf: ", 8) || !strstr(p.log.message, bad[i].message) ||
+            !strstr(p.log.message, "convert")) { /* the remedy */
             print_error("%s: status %d, \"%s\"\n", bad[i].what, (int)p.status, p.log.message);
             wrong++;
         }

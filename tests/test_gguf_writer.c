@@ -72,9 +72,28 @@ static struct rfa_gguf_writer *open_writer(const char *name)
 
 /* ------------------------------------------------------------------ what is written */
 
+static void put_array(struct rfa_gguf_writer *w, const char *key, uint32_t type, const void *data, size_t count)
+{
+    struct rfa_gguf_value value = {.key = {key, strlen(key)}, .kind = RFA_GGUF_ARRAY};
+    value.as.array.kind = rfa_gguf_type_kind(type);
+    value.as.array.element_type = type;
+    value.as.array.count = count;
+    value.as.array.data = data;
+    rfa_gguf_put_value(w, &value);
+}
+
+static void put_words(struct rfa_gguf_writer *w)
+{
+    struct gguf_bytes words = {.data = NULL};
+    bytes_string(&words, "a");
+    bytes_string(&words, "");
+    bytes_string(&words, "d\xc3\xa9j\xc3\xa0");
+    put_array(w, "words", RFA_GGUF_TYPE_STRING, words.data, 3);
+    free(words.data);
+}
+
 static void put_every_kind(struct rfa_gguf_writer *w)
 {
-    const struct rfa_str words[] = {RFA_STR("a"), RFA_STR(""), RFA_STR("d\xc3\xa9j\xc3\xa0")};
     rfa_gguf_put_string(w, "general.architecture", RFA_STR("refatomnet"));
     rfa_gguf_put_u32(w, "u32", UINT32_MAX);
     rfa_gguf_put_u64(w, "u64", 1ull << 40);
@@ -84,11 +103,11 @@ static void put_every_kind(struct rfa_gguf_writer *w)
     rfa_gguf_put_f64(w, "f64", 0.1);
     rfa_gguf_put_bool(w, "yes", true);
     rfa_gguf_put_bool(w, "no", false);
-    rfa_gguf_put_strings(w, "words", words, 3);
-    rfa_gguf_put_u32s(w, "u32s", (const uint32_t[]){1, UINT32_MAX}, 2);
-    rfa_gguf_put_i32s(w, "i32s", (const int32_t[]){-1, 2, 3}, 3);
-    rfa_gguf_put_f32s(w, "f32s", (const float[]){0.25f, -8}, 2);
-    rfa_gguf_put_strings(w, "none", NULL, 0);
+    put_words(w);
+    put_array(w, "u32s", RFA_GGUF_TYPE_U32, (const uint32_t[]){1, UINT32_MAX}, 2);
+    put_array(w, "i32s", RFA_GGUF_TYPE_I32, (const int32_t[]){-1, 2, 3}, 3);
+    put_array(w, "f32s", RFA_GGUF_TYPE_F32, (const float[]){0.25f, -8}, 2);
+    put_array(w, "none", RFA_GGUF_TYPE_STRING, "", 0);
 }
 
 static void check_every_kind(const struct back *b)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "backend.h"
 #include "gguf_bytes.h"
 
 static struct model_case micro, nano, first;
@@ -206,6 +207,56 @@ static void missing_frame_is_black(void **state)
     rfa_session_end(&session);
 }
 
+/* A device that takes everything and then fails in the middle of a stage. */
+static enum rfa_status take_tensor(void *state, const struct rfa_session *s, int tensor)
+{
+    (void)state, (void)s, (void)tensor;
+    return RFA_OK;
+}
+
+static enum rfa_status fail_steps(void *state, const struct rfa_session *s, int begin, int end)
+{
+    (void)state, (void)s, (void)begin, (void)end;
+    return RFA_ERR_DEVICE;
+}
+
+static enum rfa_status fail_shift(void *state, const struct rfa_session *s, int tensor, size_t bytes, size_t count)
+{
+    (void)state, (void)s, (void)tensor, (void)bytes, (void)count;
+    return RFA_ERR_DEVICE;
+}
+
+/* What failed half-way is encoded no more: the answer names it until it is encoded again. */
+static void failed_stage_is_missing(void **state)
+{
+    (void)state;
+    const struct rfa_backend failing = {.put = take_tensor, .get = take_tensor, .run = fail_steps, .shift = fail_shift};
+    const char *const words[] = {"frames", "frames", "key frame", "caption"};
+    struct log_memory log = {.count = 0};
+    struct rfa_options options = defaults();
+    options.log = (struct rfa_log){log_remember, &log};
+    rfa_session *session = create(&nano, &options);
+    const struct rfa_image none = {.rgb = NULL};
+    struct answer want, got;
+    assert_int_equal(case_encode(session, &nano), RFA_OK);
+    assert_int_equal(case_answer(&want, session), RFA_OK);
+    for (int i = 0; i < 4; i++) {
+        session->backend = &failing;
+        enum rfa_status status = i == 0   ? rfa_encode_frames(session, nano.info.frames - 1, &none, 1)
+                                 : i == 1 ? rfa_push_frame(session, &none)
+                                 : i == 2 ? case_scene(session, &nano)
+                                          : case_text(session, &nano);
+        session->backend = NULL;
+        assert_int_equal(status, RFA_ERR_DEVICE);
+        assert_int_equal(case_answer(&got, session), RFA_ERR_ARG);
+        assert_non_null(strstr(log.message, words[i]));
+        assert_int_equal(case_encode(session, &nano), RFA_OK);
+        assert_int_equal(case_answer(&got, session), RFA_OK);
+        assert_memory_equal(&got, &want, sizeof got);
+    }
+    rfa_session_end(&session);
+}
+
 /* ------------------------------------------------------------------ captions */
 
 struct ids {
@@ -254,7 +305,7 @@ static void caption_is_its_tokens(void **state)
 static void frame_groups_give_the_same_bits(void **state)
 {
     (void)state;
-    static const uint32_t groups[] = {2, 3, 8};
+    static const uint32_t groups[] = {2, 3, 8, 9, UINT32_MAX}; /* a group is at most the clip */
     struct outcome one, other;
     struct rfa_options options = defaults();
     options.frame_group = 1;
@@ -553,13 +604,13 @@ static int close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stages_may_be_repeated_alone),     cmocka_unit_test(push_frame_is_a_shift),
-        cmocka_unit_test(missing_frame_is_black),           cmocka_unit_test(caption_is_its_tokens),
-        cmocka_unit_test(frame_groups_give_the_same_bits),  cmocka_unit_test(threads_give_the_same_bits),
-        cmocka_unit_test(tiers_give_the_same_bits),         cmocka_unit_test(int8_gives_the_same_bits),
-        cmocka_unit_test(runs_in_exactly_its_bytes),        cmocka_unit_test(refuses_a_byte_less),
-        cmocka_unit_test(moves_to_another_thread_and_back), cmocka_unit_test(sessions_share_a_model),
-        cmocka_unit_test(counts_what_threads_do),
+        cmocka_unit_test(stages_may_be_repeated_alone), cmocka_unit_test(push_frame_is_a_shift),
+        cmocka_unit_test(missing_frame_is_black),       cmocka_unit_test(failed_stage_is_missing),
+        cmocka_unit_test(caption_is_its_tokens),        cmocka_unit_test(frame_groups_give_the_same_bits),
+        cmocka_unit_test(threads_give_the_same_bits),   cmocka_unit_test(tiers_give_the_same_bits),
+        cmocka_unit_test(int8_gives_the_same_bits),     cmocka_unit_test(runs_in_exactly_its_bytes),
+        cmocka_unit_test(refuses_a_byte_less),          cmocka_unit_test(moves_to_another_thread_and_back),
+        cmocka_unit_test(sessions_share_a_model),       cmocka_unit_test(counts_what_threads_do),
     };
     return cmocka_run_group_tests_name("session", tests, open_all, close_all);
 }

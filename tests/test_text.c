@@ -332,6 +332,32 @@ static void vocabulary_needs_its_special_tokens(void **state)
     free(memory);
 }
 
+/* Tokens that all hash to the first slot of their table, as nobody's language has them. */
+static void refuses_a_vocabulary_of_equal_hashes(void **state)
+{
+    (void)state;
+    enum { TOKENS = 2000, SLOTS = 4096 };
+    static char text[TOKENS][16];
+    static struct rfa_str tokens[TOKENS];
+    struct message message = {RFA_OK, ""};
+    struct rfa_log log = {keep_message, &message};
+    size_t bytes = rfa_vocab_bytes(TOKENS);
+    struct rfa_vocab *vocab;
+    void *memory = malloc(bytes);
+    assert_non_null(memory);
+    for (unsigned count = 0, i = 0; count < TOKENS; i++) {
+        uint32_t hash = 2166136261u; /* FNV-1a */
+        snprintf(text[count], sizeof text[count], "%x", i);
+        for (const char *c = text[count]; *c; c++)
+            hash = (hash ^ (unsigned char)*c) * 16777619u;
+        tokens[count] = str(text[count]);
+        count += hash % SLOTS == 0;
+    }
+    assert_int_equal(rfa_vocab_init(&vocab, memory, bytes, tokens, TOKENS, &log), RFA_ERR_FORMAT);
+    assert_non_null(strstr(message.text, "one hash"));
+    free(memory);
+}
+
 static void last_duplicate_wins_and_dec_follows(void **state)
 {
     (void)state;
@@ -477,6 +503,7 @@ int main(void)
         cmocka_unit_test(names_the_first_invalid_byte),
         cmocka_unit_test(survives_random_bytes),
         cmocka_unit_test(vocabulary_needs_its_special_tokens),
+        cmocka_unit_test(refuses_a_vocabulary_of_equal_hashes),
         cmocka_unit_test(last_duplicate_wins_and_dec_follows),
         cmocka_unit_test(orders_characters_canonically),
         cmocka_unit_test(drops_stop_words),

@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY=passive
 . toolchains/apt.sh
 
 # pack_s8 tests pack_rows_s8 and pack_cols_s8.
-tests="kernel_rows poly quant gguf text plan model pack_s8 $(sed -n 's/^KERNEL(\([a-z0-9_]*\), c,.*/\1/p' simd/kernels.def | grep -v '^pack_')"
+tests="kernel_rows poly quant gguf text build plan model pack_s8 $(sed -n 's/^KERNEL(\([a-z0-9_]*\), c,.*/\1/p' simd/kernels.def | grep -v '^pack_')"
 
 packages() { apt_install cmake make pkg-config "gcc-$(echo "$1" | tr _ -)" "libc6-dev-$2-cross" qemu-user; } # TRIPLE ARCH
 
@@ -116,7 +116,7 @@ for target in "$@"; do
         [ "$(uname -m)" = x86_64 ] || { echo "emulate: x86_64 wants a build for x86_64" >&2; exit 1; }
         on Nehalem c "$native" qemu-x86_64
         # QEMU 7.2 reads what VPMASKMOV masks out and so runs into guard pages: no tests of kernels here, which run on real AVX2 everywhere.
-        tests="kernel_rows poly quant gguf text plan model"
+        tests="kernel_rows poly quant gguf text build plan model"
         on Haswell-noTSX,pcid=off,x2apic=off,tsc-deadline=off,invpcid=off avx2 "$native" qemu-x86_64
         ;;
     *) echo "emulate: no target '$target'; there are aarch64 arm riscv64 x86_64, quick and setup" >&2 && exit 2 ;;

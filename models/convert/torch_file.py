@@ -207,6 +207,7 @@ def _lazy(path, raw, places, key, record):
     last = offset + sum((n - 1) * s for n, s in zip(shape, stride)) if math.prod(shape) else -1
     if count < 0 or count * item > available or last >= count:
         raise ValueError(f"tensor {key} reaches outside its storage; the file is damaged or cut off")
+    stride = [s if n > 1 else 0 for n, s in zip(shape, stride)]  # one that leads nowhere may be any number
 
     def read():
         values = raw[begin:begin + count * item].view(DTYPES[dtype])[offset:]

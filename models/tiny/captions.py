@@ -6,6 +6,7 @@ import numpy as np
 from scene import HATS, SHIRTS, TROUSERS
 
 PROMPT = "Predict the fine-grained action of "
+PER_CLIP = 4   # questions of a test clip, at most
 KINDS = ("shirt", "trousers", "both", "hat", "place", "size", "relation")
 
 PERSON = ("the person", "the person", "the one", "the figure", "the individual", "somebody", "someone", "the actor", "the human", "a person")
@@ -151,3 +152,19 @@ def vary(text, rng):
 
 def caption_rng(split, index):
     return np.random.Generator(np.random.Philox(key=[99, index * 8 + ("train", "val", "test").index(split)]))
+
+
+def questions(split):
+    """The captions that a split is asked, of lists of (figure, kind, text), one a clip: (clip, figure, kind, text), up to PER_CLIP a clip,
+    different kinds first."""
+    rows = []
+    for clip, options in enumerate(split):
+        rng = np.random.default_rng(1000 + clip)
+        order = rng.permutation(len(options))
+        seen = {}
+        for k in order:
+            seen.setdefault(options[k][1], k)
+        chosen = list(seen.values())[:PER_CLIP]
+        chosen += [k for k in order if k not in chosen][:PER_CLIP - len(chosen)]
+        rows += [(clip, *options[k]) for k in chosen]
+    return rows

@@ -10,8 +10,7 @@ import subprocess
 
 import numpy as np
 
-from captions import caption_rng, captions
-from evaluate import questions
+from captions import caption_rng, captions, questions
 from render import render, truth
 from scene import FPS, FRAMES, KEY_FRAME, make_scene
 
@@ -44,7 +43,7 @@ def main():
     w, h = map(int, args.size.split("x"))
     args.folder.mkdir(parents=True, exist_ok=True)
     clips = [annotate(args.split, args.first + i) for i in range(args.count)]
-    rows = questions({"captions": [c[1] for c in clips]})
+    rows = questions([c[1] for c in clips])
     annotations = args.folder / "annotations.jsonl"
     unfinished = annotations.with_suffix(".part")                   # so that the annotations exist only when all clips do
     with open(unfinished, "w") as f:

@@ -15,13 +15,11 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import losses
-from captions import Tokenizer, vocabulary
+from captions import Tokenizer, questions, vocabulary
 from data import load
 from model import MEAN, STD, RefAtomNet
 from scene import ACTIONS, FRAMES, KEY_FRAME, SEEN_FRAMES
 from train import cache, normalise, pad_ids, person_tokens
-
-PER_CLIP = 4
 
 
 def load_model(path):
@@ -37,21 +35,6 @@ def load_model(path):
                  for k, v in header.items()}
         model.load_state_dict(state, strict=False)
     return model.eval()
-
-
-def questions(data):
-    """Fixed captions of a split: (clip, figure, kind, text), up to PER_CLIP a clip, different kinds first."""
-    rows = []
-    for clip, options in enumerate(data["captions"]):
-        rng = np.random.default_rng(1000 + clip)
-        order = rng.permutation(len(options))
-        seen = {}
-        for k in order:
-            seen.setdefault(options[k][1], k)
-        chosen = list(seen.values())[:PER_CLIP]
-        chosen += [k for k in order if k not in chosen][:PER_CLIP - len(chosen)]
-        rows += [(clip, *options[k]) for k in chosen]
-    return rows
 
 
 @torch.no_grad()
@@ -114,7 +97,7 @@ def brief(name, s):
 def evaluate(model, data, clips=None, ablations=True, mp4=None, split="test", blind=None):
     model.eval()
     visual, person, boxes = cache_mp4(model, mp4, split, clips) if mp4 else cache(model, data, clips=clips)
-    tokenizer, rows = Tokenizer(vocabulary()), [r for r in questions(data) if r[0] < len(visual)]
+    tokenizer, rows = Tokenizer(vocabulary()), [r for r in questions(data["captions"]) if r[0] < len(visual)]
     texts = [r[3] for r in rows]
     blank = ["person"] * len(rows)
     rng = np.random.default_rng(3)

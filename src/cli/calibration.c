@@ -205,7 +205,6 @@ enum rfa_status rfa_calibration_record(struct rfa_calibration *c, const char *pa
     rfa_session *s;
     if (!rfa_cli_session_options(&options, &(struct rfa_cli_session){.threads = NULL}))
         return RFA_ERR_ARG;
-    options.frame_group = options.frame_group < c->model->config.frames ? options.frame_group : c->model->config.frames;
     options.max_image_side = 8192;
     RFA_TRY(rfa_session_create(&s, c->model, &options));
     s->observe = observe;

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cores.h"
@@ -43,11 +42,11 @@ static bool take_option(const struct rfa_cli_option *o, int argc, char **argv, i
     if (o->flag) {
         *o->flag = true;
         if (equals)
-            fprintf(stderr, "refatom: %s takes no value\n", o->name);
+            fprintf(stderr, "refatom: %s takes no value; leave out the = and what follows\n", o->name);
         return !equals;
     }
     if (!equals && *i + 1 >= argc) {
-        fprintf(stderr, "refatom: %s needs a value\n", o->name);
+        fprintf(stderr, "refatom: %s needs a value; --help says which\n", o->name);
         return false;
     }
     *o->value = equals ? equals + 1 : argv[++*i];
@@ -94,7 +93,7 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     errno = 0;
     double value = strtod(text, &end);
     if (errno || end == text || *end || !isfinite(value)) {
-        fprintf(stderr, "refatom: %s: '%s' is not a number\n", option, text);
+        fprintf(stderr, "refatom: %s: '%s' is not a number; use digits and a decimal point\n", option, text);
         return false;
     }
     *out = value;
@@ -212,11 +211,4 @@ void rfa_cli_json_string(FILE *out, const char *text, size_t length)
         }
     }
     fputc('"', out);
-}
-
-double rfa_cli_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }

@@ -80,7 +80,4 @@ const char *rfa_cli_bytes(char text[16], size_t bytes);
 /* Writes a JSON string with its quotes; `text` is UTF-8, and what is not valid in it becomes U+FFFD. */
 void rfa_cli_json_string(FILE *out, const char *text, size_t length);
 
-/* Seconds of a clock that only moves forward. */
-double rfa_cli_now(void);
-
 #endif

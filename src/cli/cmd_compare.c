@@ -116,10 +116,8 @@ static enum rfa_status open_side(struct pair *p, int which, struct rfa_lockstep_
         side->model = p->side[RFA_LEFT].model;
     if (which == RFA_LEFT)
         RFA_TRY(rfa_cli_source_open(&p->source, side->model, &side->options));
-    else {
-        side->options.frame_group = p->side[RFA_LEFT].options.frame_group;
+    else
         side->options.max_image_side = p->side[RFA_LEFT].options.max_image_side;
-    }
     side->options.trace = rfa_lockstep_trace;
     side->options.trace_user = place;
     RFA_TRY(rfa_session_create(&side->session, side->model, &side->options));
@@ -142,7 +140,9 @@ static enum rfa_status compare_sides(struct pair *p, struct rfa_lockstep *lockst
                                    .log = &rfa_cli_log};
     RFA_TRY(rfa_lockstep_run(lockstep, &job));
     rfa_cli_progress("");
-    return p->comparison->no_memory ? rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the comparison") : RFA_OK;
+    return p->comparison->no_memory
+               ? rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the comparison; close other programs")
+               : RFA_OK;
 }
 
 static void close_pair(struct pair *p)
@@ -183,7 +183,7 @@ static int compare(const struct job *job, int other)
     p.side[0] = (struct side){.path = job->model_path, .device = job->list.name[0]};
     p.side[1] = (struct side){.path = job->against ? job->against : job->model_path, .device = job->list.name[other]};
     if (!lockstep || !p.comparison)
-        fputs("refatom: no memory for the comparison\n", stderr);
+        fputs("refatom: no memory for the comparison; close other programs\n", stderr);
     else if (!side_options(&p, 0) || !side_options(&p, 1))
         status = EXIT_USAGE;
     else {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "media.h"
 #include "score.h"
 #include "source.h"
@@ -175,7 +176,7 @@ static enum rfa_status group_clips(struct eval *e)
     e->order = malloc(n * sizeof *e->order);
     e->clips = malloc(n * sizeof *e->clips);
     if (!e->order || !e->clips) {
-        fputs("refatom: no memory for the list of clips\n", stderr);
+        fputs("refatom: no memory for the list of clips; close other programs\n", stderr);
         return RFA_ERR_NOMEM;
     }
     for (size_t i = 0; i < n; i++)
@@ -221,7 +222,7 @@ static enum rfa_status describe_run(struct eval *e)
             labels = NULL;
     }
     if (!labels) {
-        fputs("refatom: no memory for the names of the actions\n", stderr);
+        fputs("refatom: no memory for the names of the actions; close other programs\n", stderr);
         return RFA_ERR_NOMEM;
     }
     snprintf(e->shard, sizeof e->shard, "%ld/%ld", e->job.part, e->job.parts);
@@ -274,7 +275,7 @@ static enum rfa_status drop_failures(struct eval *e)
     size_t bytes = strlen(e->job.results) + 5;
     char *path = malloc(bytes);
     if (!path)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a file name");
+        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     snprintf(path, bytes, "%s.new", e->job.results);
     remove(path);
     enum rfa_status status = rfa_results_continue(&out, &empty, &none, &run, path);
@@ -322,7 +323,7 @@ static void show_progress(const struct eval *e)
 {
     if (!isatty(STDERR_FILENO))
         return;
-    double spent = rfa_cli_now() - e->started;
+    double spent = rfa_now() - e->started;
     fprintf(stderr, "\r\033[Kclip %zu of %zu, %zu samples answered", e->clips_done + 1, e->clips_left, e->answered);
     if (e->failed)
         fprintf(stderr, ", %zu failed", e->failed);
@@ -344,7 +345,7 @@ static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample
     struct rfa_clip *clip = NULL;
     char *path = rfa_find_video(e->job.videos, sample->video);
     if (!path)
-        return rfa_fail(&e->options.log, RFA_ERR_NOMEM, "no memory for a file name");
+        return rfa_fail(&e->options.log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, &e->options.log);
     if (status == RFA_OK)
         status = rfa_cli_encode_clip(e->session, clip, e->options.frame_group, false);
@@ -387,11 +388,9 @@ static enum rfa_status eval_clips(struct eval *e)
         e->clips_left += count_left(e, &e->clips[i]) > 0;
     if (e->clips_left == 0)
         return RFA_OK;
-    if (e->options.frame_group > e->info.frames)
-        e->options.frame_group = e->info.frames;
     e->options.log = (struct rfa_log){keep_message, e};
     RFA_TRY(rfa_cli_create_session(&e->session, e->model, &e->options, &e->job.session));
-    e->started = rfa_cli_now();
+    e->started = rfa_now();
     for (size_t i = 0; i < e->clip_count; i++) {
         if (count_left(e, &e->clips[i]) == 0)
             continue;
@@ -448,8 +447,11 @@ static int run(int argc, char **argv)
     status = prepare(&e) == RFA_OK && eval_clips(&e) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
     rfa_session_end(&e.session);
     rfa_model_close(&e.model);
-    if (e.out && fclose(e.out) != 0)
+    if (e.out && fclose(e.out) != 0) {
+        fprintf(stderr, "refatom: %s: cannot be written: %s; the same command continues it later\n", e.job.results,
+                strerror(errno));
         status = EXIT_FAILED;
+    }
     if (status == EXIT_DONE)
         status = print_scores(&e);
     rfa_samples_free(&e.samples);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "draw.h"
 #include "media.h"
 #include "output.h"
@@ -49,7 +50,8 @@ static const char help[] =
     "of the\n"
     "model's clip are kept, the oldest is dropped, only the new one is encoded. The first answer comes when the clip "
     "is full.\n"
-    "The box is that in the key frame, the middle of the clip, as the model was trained. Ctrl-C ends it.\n\n"
+    "The box is that in the key frame, the middle of the clip, as the model was trained. Ctrl-C ends it, a second one "
+    "at once.\n\n"
     "  --video SOURCE     anything FFmpeg reads, a camera (in builds with libavdevice), or a folder of pictures\n"
     "  --caption TEXT     who is meant, in English\n"
     "  --every N          sample every N-th frame; default: as far apart as in the dataset, 0.42 s\n"
@@ -64,10 +66,22 @@ static const char help[] =
 
 static volatile sig_atomic_t interrupted;
 
+/* The second one ends the program at once: the first may wait for a frame that does not come. */
 static void on_interrupt(int number)
 {
     (void)number;
     interrupted = 1;
+    rfa_output_end_by(SIGINT);
+    rfa_output_end_by(SIGTERM);
+}
+
+/* A signal that whoever started us has switched off stays off. */
+static void watch(int number)
+{
+    const struct sigaction ours = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaction(number, &ours, NULL);
 }
 
 static int parse(struct live *l, int argc, char **argv)
@@ -110,7 +124,7 @@ static enum rfa_status prepare(struct live *l)
     l->keep = (long)(l->info.frames - l->info.frames / 2);
     l->recent = calloc((size_t)l->keep, sizeof *l->recent);
     if (!l->recent)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the last frames");
+        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the last frames; close other programs");
     l->options.frame_group = 1;
     int side = l->stream_info.width > l->stream_info.height ? l->stream_info.width : l->stream_info.height;
     if (side > 0)
@@ -130,8 +144,8 @@ static enum rfa_status remember(struct live *l, const struct rfa_image *frame)
         rfa_picture_free(p);
         p->rgb = malloc(row * (size_t)frame->height);
         if (!p->rgb)
-            return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a frame of %d x %d", frame->width,
-                            frame->height);
+            return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a frame of %d x %d; use a smaller picture",
+                            frame->width, frame->height);
         p->width = frame->width;
         p->height = frame->height;
     }
@@ -156,7 +170,7 @@ static void keep_answer(struct live *l)
 
 static enum rfa_status push(struct live *l, const struct rfa_image *frame)
 {
-    double started = rfa_cli_now();
+    double started = rfa_now();
     RFA_TRY(remember(l, frame));
     RFA_TRY(rfa_push_frame(l->session, frame));
     l->pushed++;
@@ -169,7 +183,7 @@ static enum rfa_status push(struct live *l, const struct rfa_image *frame)
     RFA_TRY(rfa_answer(l->session, &l->result));
     RFA_TRY(rfa_cli_check_answer(&l->result, &l->options.log));
     keep_answer(l);
-    l->took = rfa_cli_now() - started;
+    l->took = rfa_now() - started;
     return RFA_OK;
 }
 
@@ -261,13 +275,12 @@ static enum rfa_status follow(struct live *l)
 static int run(int argc, char **argv)
 {
     struct live l = {.job = {.model_path = NULL}};
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
     int parsed = parse(&l, argc, argv);
     if (parsed != EXIT_DONE)
         return parsed;
     enum rfa_status status = prepare(&l);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    watch(SIGINT);
+    watch(SIGTERM);
     if (status == RFA_OK)
         status = follow(&l);
     if (l.answered && !l.job.json && isatty(STDOUT_FILENO))

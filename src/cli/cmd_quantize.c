@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "calibration.h"
 #include "cli.h"
+#include "clock.h"
 #include "digest.h"
 #include "file_map.h"
 #include "gguf_writer.h"
@@ -393,13 +394,13 @@ static int parse(struct job *j, int argc, char **argv)
 static int run(int argc, char **argv)
 {
     struct job j = {.in_path = NULL};
-    double start = rfa_cli_now();
+    double start = rfa_now();
     int status = parse(&j, argc, argv);
     if (status != EXIT_DONE)
         return status;
     if (quantize(&j) == RFA_OK)
         printf("%s: %zu matrices in int8, relative error %.5f, at most %.5f (%s), %.1f s\n", j.out_path, j.matrices,
-               rfa_error_rms(&j.total), j.worst, j.worst_name, rfa_cli_now() - start);
+               rfa_error_rms(&j.total), j.worst, j.worst_name, rfa_now() - start);
     else
         status = EXIT_FAILED;
     rfa_gguf_writer_discard(&j.writer);

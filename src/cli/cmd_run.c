@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "draw_answer.h"
 #include "cli.h"
+#include "clock.h"
+#include "draw_answer.h"
 #include "output.h"
+#include "score.h"
 #include "source.h"
 #include "trace.h"
 
@@ -90,7 +92,7 @@ static enum rfa_status open_session(struct run *r)
     if (r->job.trace_path) {
         r->trace = rfa_trace_file_new();
         if (!r->trace) {
-            fputs("refatom: no memory for the trace\n", stderr);
+            fputs("refatom: no memory for the trace; close other programs\n", stderr);
             return RFA_ERR_NOMEM;
         }
         r->options.trace = rfa_trace_file_add;
@@ -108,11 +110,11 @@ static enum rfa_status answer(struct run *r)
     status = rfa_cli_source_open(&r->job.source, r->model, &r->options);
     if (status != RFA_OK || (status = open_session(r)) != RFA_OK)
         return status;
-    r->started = rfa_cli_now();
+    r->started = rfa_now();
     status = rfa_cli_source_encode(&r->job.source, r->session, r->model, &r->options);
     if (status == RFA_OK)
         status = rfa_answer(r->session, &r->result);
-    r->encoded = rfa_cli_now();
+    r->encoded = rfa_now();
     rfa_cli_progress("");
     if (status == RFA_OK && r->trace)
         status = rfa_trace_file_write(r->trace, r->job.trace_path, &r->options.log);
@@ -121,26 +123,11 @@ static enum rfa_status answer(struct run *r)
 
 /* ------------------------------------------------------------------ output */
 
-/* Indices of the most probable actions, best first. */
-static uint32_t top_actions(uint32_t top[TOP], const struct rfa_result *result)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < result->actions; i++) {
-        uint32_t at = count < TOP ? count++ : TOP;
-        for (; at > 0 && result->probabilities[i] > result->probabilities[top[at - 1]]; at--)
-            if (at < TOP)
-                top[at] = top[at - 1];
-        if (at < TOP)
-            top[at] = i;
-    }
-    return count;
-}
-
 static void print_text(const struct run *r)
 {
     const struct rfa_clip *clip = r->job.source.clip;
     const float *box = r->result.box;
-    uint32_t top[TOP], count = top_actions(top, &r->result);
+    uint32_t top[TOP], count = rfa_top_actions(top, TOP, r->result.probabilities, r->result.actions);
     for (uint32_t i = 0; i < count; i++) {
         size_t length;
         const char *label = rfa_model_label(&length, r->model, top[i]);
@@ -194,7 +181,7 @@ static enum rfa_status annotate(const struct run *r)
     char text[TOP][96], note[160];
     const char *labels[TOP];
     float probabilities[TOP];
-    uint32_t top[TOP], count = top_actions(top, &r->result);
+    uint32_t top[TOP], count = rfa_top_actions(top, TOP, r->result.probabilities, r->result.actions);
     for (uint32_t i = 0; i < count; i++) {
         size_t length;
         const char *label = rfa_model_label(&length, r->model, top[i]);

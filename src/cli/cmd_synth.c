@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "demands.h"
 #include "gguf_writer.h"
 #include "half.h"
@@ -50,7 +51,8 @@ static enum rfa_status read_config_file(struct synth *s)
 {
     FILE *file = fopen(s->config_path, "rb");
     if (!file)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot open it: %s", s->config_path, strerror(errno));
+        return rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be opened: %s; check the name and the permissions",
+                        s->config_path, strerror(errno));
     char *text = malloc(MAX_CONFIG);
     size_t length = text ? fread(text, 1, MAX_CONFIG, file) : 0;
     enum rfa_status status = RFA_OK;
@@ -247,13 +249,13 @@ static int parse(struct synth *s, int argc, char **argv)
 static int run(int argc, char **argv)
 {
     static struct synth s; /* too large for the stack of a small machine */
-    double start = rfa_cli_now();
+    double start = rfa_now();
     int status = parse(&s, argc, argv);
     if (status != EXIT_DONE)
         return status;
     if (make(&s) == RFA_OK)
         printf("%s: %zu tensors, %.1f million values, %.1f s\n", s.path, s.demands.count, (double)s.values / 1e6,
-               rfa_cli_now() - start);
+               rfa_now() - start);
     else
         status = EXIT_FAILED;
     rfa_gguf_writer_discard(&s.writer);

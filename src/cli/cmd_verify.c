@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "demands.h"
 #include "digest.h"
 #include "file_map.h"
@@ -152,7 +153,7 @@ static void check_tensors(struct job *j)
 
 static enum rfa_status verify(struct job *j)
 {
-    double start = rfa_cli_now();
+    double start = rfa_now();
     RFA_TRY(rfa_model_open(&j->model, j->path, &rfa_cli_log));
     RFA_TRY(rfa_demands_list(&j->demands, &j->model->config, &j->model->gguf, j->path, &rfa_cli_log));
     check_tensors(j);
@@ -163,7 +164,7 @@ static enum rfa_status verify(struct job *j)
     if (j->faults > 0)
         return RFA_ERR_FORMAT;
     printf("%s: good; %zu tensors, %zu int8 matrices, %s, %.1f s\n", j->path, j->model->gguf.tensor_count,
-           j->int8_matrices, digest == DIGEST_GOOD ? "digest matches" : "no digest in the file", rfa_cli_now() - start);
+           j->int8_matrices, digest == DIGEST_GOOD ? "digest matches" : "no digest in the file", rfa_now() - start);
     return RFA_OK;
 }
 

@@ -2,7 +2,7 @@
 
 #include "gguf_writer.h"
 
-#include "../checked.h"
+#include "checked.h"
 #include "digest.h"
 #include "output.h"
 
@@ -58,7 +58,8 @@ static enum rfa_status keep(struct rfa_gguf_writer *w, enum rfa_status status)
 
 static enum rfa_status out_of_memory(struct rfa_gguf_writer *w)
 {
-    return keep(w, rfa_fail(w->log, RFA_ERR_NOMEM, "%s: no memory for the table of contents", w->output.path));
+    return keep(w, rfa_fail(w->log, RFA_ERR_NOMEM, "%s: no memory for the table of contents; close other programs",
+                            w->output.path));
 }
 
 static enum rfa_status io_failure(struct rfa_gguf_writer *w, const char *what)
@@ -148,11 +149,12 @@ enum rfa_status rfa_gguf_writer_open(struct rfa_gguf_writer **out, const char *p
     *out = NULL;
     struct rfa_gguf_writer *w = calloc(1, sizeof *w);
     if (!w)
-        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
+        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; close other programs", path);
     w->log = log;
     w->key = malloc(RFA_GGUF_MAX_VALUES * sizeof *w->key);
     enum rfa_status status =
-        w->key ? create_file(w, path) : rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it", path);
+        w->key ? create_file(w, path)
+               : rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; close other programs", path);
     if (status != RFA_OK) {
         release(w);
         return status;
@@ -235,36 +237,6 @@ static void put_array_head(struct rfa_gguf_writer *w, struct rfa_str key, uint32
     put_key_str(w, key, RFA_GGUF_TYPE_ARRAY);
     append_u32(w, element_type);
     append_u64(w, count);
-}
-
-void rfa_gguf_put_strings(struct rfa_gguf_writer *w, const char *key, const struct rfa_str *values, size_t count)
-{
-    put_array_head(w, (struct rfa_str){key, strlen(key)}, RFA_GGUF_TYPE_STRING, count);
-    for (size_t i = 0; i < count; i++)
-        append_string(w, values[i]);
-}
-
-/* `count` comes from an array in memory, so count times 4 bytes cannot overflow. */
-static void put_array(struct rfa_gguf_writer *w, const char *key, enum rfa_gguf_type type, const void *values,
-                      size_t count)
-{
-    put_array_head(w, (struct rfa_str){key, strlen(key)}, type, count);
-    append(w, values, count * rfa_gguf_type_bytes(type));
-}
-
-void rfa_gguf_put_u32s(struct rfa_gguf_writer *w, const char *key, const uint32_t *values, size_t count)
-{
-    put_array(w, key, RFA_GGUF_TYPE_U32, values, count);
-}
-
-void rfa_gguf_put_i32s(struct rfa_gguf_writer *w, const char *key, const int32_t *values, size_t count)
-{
-    put_array(w, key, RFA_GGUF_TYPE_I32, values, count);
-}
-
-void rfa_gguf_put_f32s(struct rfa_gguf_writer *w, const char *key, const float *values, size_t count)
-{
-    put_array(w, key, RFA_GGUF_TYPE_F32, values, count);
 }
 
 static void put_value_array(struct rfa_gguf_writer *w, const struct rfa_gguf_value *value)

@@ -14,7 +14,7 @@
 #ifndef RFA_GGUF_WRITER_H
 #define RFA_GGUF_WRITER_H
 
-#include "../gguf.h"
+#include "gguf.h"
 
 struct rfa_gguf_writer;
 
@@ -25,7 +25,7 @@ enum { RFA_GGUF_WRITER_ALIGNMENT = 64 }; /* of every tensor; written as general.
  * *out is NULL. */
 enum rfa_status rfa_gguf_writer_open(struct rfa_gguf_writer **out, const char *path, const struct rfa_log *log);
 
-/* Metadata. Strings and arrays are copied. A key may be given once; general.alignment is the writer's. */
+/* Metadata. Strings are copied. A key may be given once; general.alignment is the writer's. */
 void rfa_gguf_put_u32(struct rfa_gguf_writer *w, const char *key, uint32_t value);
 void rfa_gguf_put_u64(struct rfa_gguf_writer *w, const char *key, uint64_t value);
 void rfa_gguf_put_i32(struct rfa_gguf_writer *w, const char *key, int32_t value);
@@ -34,12 +34,8 @@ void rfa_gguf_put_f32(struct rfa_gguf_writer *w, const char *key, float value);
 void rfa_gguf_put_f64(struct rfa_gguf_writer *w, const char *key, double value);
 void rfa_gguf_put_bool(struct rfa_gguf_writer *w, const char *key, bool value);
 void rfa_gguf_put_string(struct rfa_gguf_writer *w, const char *key, struct rfa_str value);
-void rfa_gguf_put_strings(struct rfa_gguf_writer *w, const char *key, const struct rfa_str *values, size_t count);
-void rfa_gguf_put_u32s(struct rfa_gguf_writer *w, const char *key, const uint32_t *values, size_t count);
-void rfa_gguf_put_i32s(struct rfa_gguf_writer *w, const char *key, const int32_t *values, size_t count);
-void rfa_gguf_put_f32s(struct rfa_gguf_writer *w, const char *key, const float *values, size_t count);
 
-/* A value of another file: arrays byte for byte, numbers in 32 bits where those hold them, else in 64.
+/* A value as a file's table has it, copied: arrays byte for byte, numbers in 32 bits where those hold them, else in 64.
  * general.alignment is skipped. */
 void rfa_gguf_put_value(struct rfa_gguf_writer *w, const struct rfa_gguf_value *value);
 

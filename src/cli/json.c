@@ -20,7 +20,8 @@ static enum rfa_status refuse(struct reader *r, size_t at, const char *what)
     for (size_t i = 0; i < at; i++)
         line += r->text[i] == '\n';
     if (r->m->status == RFA_OK)
-        r->m->status = rfa_fail(r->m->log, RFA_ERR_FORMAT, "%s: line %lu: %s", r->m->name, line, what);
+        r->m->status =
+            rfa_fail(r->m->log, RFA_ERR_FORMAT, "%s: line %lu: %s; correct it there", r->m->name, line, what);
     return r->m->status;
 }
 

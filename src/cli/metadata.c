@@ -46,9 +46,10 @@ static struct rfa_gguf_value *add(struct rfa_metadata *m, struct rfa_str key, en
     if (m->status != RFA_OK)
         return NULL;
     if (m->count == RFA_METADATA_MAX || key.len == 0 || key.len > RFA_GGUF_MAX_KEY || rfa_metadata_has(m, key)) {
-        m->status = rfa_fail(m->log, RFA_ERR_FORMAT,
-                             "%s: key '%.*s' is given twice, empty, too long, or one too many (%d are allowed)",
-                             m->name, (int)(key.len < 80 ? key.len : 80), key.data, RFA_METADATA_MAX);
+        m->status =
+            rfa_fail(m->log, RFA_ERR_FORMAT,
+                     "%s: key '%.*s' is given twice, empty, too long, or one too many (%d are allowed); remove it",
+                     m->name, (int)(key.len < 80 ? key.len : 80), key.data, RFA_METADATA_MAX);
         return NULL;
     }
     char *copy = reserve(m, key.len);

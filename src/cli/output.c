@@ -26,15 +26,22 @@ static void remove_pending(int number)
     raise(number); /* SA_RESETHAND: ends the program when the handler returns */
 }
 
+void rfa_output_end_by(int number)
+{
+    const struct sigaction ours = {.sa_handler = remove_pending, .sa_flags = SA_RESETHAND};
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaction(number, &ours, NULL);
+}
+
 /* Only where the signal would end the program: nohup's choice and live's own handler stay. */
 static void watch_signals(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    const struct sigaction ours = {.sa_handler = remove_pending, .sa_flags = SA_RESETHAND};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct sigaction now;
         if (sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-            sigaction(numbers[i], &ours, NULL);
+            rfa_output_end_by(numbers[i]);
     }
 }
 

@@ -1,5 +1,5 @@
-/* A file that is being made. It gets its name when it is complete: until then, and after a failure, Ctrl-C or a
- * termination, whatever stood under that name stays as it was. */
+/* A file that is being made. It gets its name when it is complete: until then, and after a failure, Ctrl-C, a
+ * termination or the end of who reads our standard output, whatever stood under that name stays as it was. */
 #ifndef RFA_CLI_OUTPUT_H
 #define RFA_CLI_OUTPUT_H
 
@@ -22,6 +22,10 @@ const char *rfa_output_name(const struct rfa_output *output);
 /* After writing that ended with `status`: gives the file its name, or removes it. Returns the first failure. An output
  * that was not begun (all zero) is fine. */
 enum rfa_status rfa_output_end(struct rfa_output *output, enum rfa_status status);
+
+/* From now on the signal ends the program, unless it is ignored, and outputs that are not complete are removed. May be
+ * called by a handler. */
+void rfa_output_end_by(int number);
 
 /* The same for text by stdio: NULL after a message; and the end of it, where a file that could not take everything is a
  * failure, with a message. */

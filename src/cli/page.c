@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,27 +93,39 @@ static void put_base64(FILE *out, FILE *in)
     }
 }
 
+static enum rfa_status put_image(FILE *out, const char *path, const struct rfa_image *image, const struct rfa_log *log)
+{
+    RFA_TRY(rfa_media_write_jpeg(path, image, JPEG_QUALITY, log));
+    FILE *jpeg = fopen(path, "rb");
+    if (!jpeg)
+        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be read again: %s; is the folder still there?", path,
+                        strerror(errno));
+    fprintf(out, "<img width=\"%d\" height=\"%d\" alt=\"key frame\" src=\"data:image/jpeg;base64,", image->width,
+            image->height);
+    put_base64(out, jpeg);
+    fputs("\">", out);
+    fclose(jpeg);
+    return RFA_OK;
+}
+
+/* By way of a file that is never completed: it goes away whatever happens. */
 static enum rfa_status put_jpeg(const struct page *p, const struct rfa_image *key)
 {
+    struct rfa_output file = {.log = p->samples->log};
     struct rfa_picture small;
     size_t bytes = strlen(p->path) + 5;
     char *path = malloc(bytes);
     if (!path || !shrink(&small, key)) {
         free(path);
-        return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a picture");
+        return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a picture; close other programs");
     }
     snprintf(path, bytes, "%s.jpg", p->path);
     struct rfa_image image = rfa_picture_image(&small);
-    enum rfa_status status = rfa_media_write_jpeg(path, &image, JPEG_QUALITY, p->samples->log);
-    FILE *jpeg = status == RFA_OK ? fopen(path, "rb") : NULL;
-    if (jpeg) {
-        fprintf(p->out, "<img width=\"%d\" height=\"%d\" alt=\"key frame\" src=\"data:image/jpeg;base64,", small.width,
-                small.height);
-        put_base64(p->out, jpeg);
-        fputs("\">", p->out);
-        fclose(jpeg);
+    enum rfa_status status = rfa_output_begin(&file, path, p->samples->log);
+    if (status == RFA_OK) {
+        status = put_image(p->out, rfa_output_name(&file), &image, p->samples->log);
+        (void)rfa_output_end(&file, RFA_ERR_IO);
     }
-    remove(path);
     rfa_picture_free(&small);
     free(path);
     return status;
@@ -126,7 +139,7 @@ static enum rfa_status put_key_frame(const struct page *p, const struct rfa_samp
     struct rfa_clip *clip = NULL;
     char *path = rfa_find_video(p->videos, sample->video);
     if (!path)
-        return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a file name");
+        return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, p->samples->log);
     if (status == RFA_OK)
         status = put_jpeg(p, &clip->key);

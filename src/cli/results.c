@@ -196,7 +196,9 @@ static enum rfa_status read_line(struct reader *r, const char *text, size_t leng
     }
     r->begun = true;
     r->whole += length;
-    return wrong ? rfa_fail(r->samples->log, RFA_ERR_FORMAT, "%s: line %zu: %s", r->path, r->number, wrong) : RFA_OK;
+    return wrong ? rfa_fail(r->samples->log, RFA_ERR_FORMAT, "%s: line %zu: %s; give another file", r->path, r->number,
+                            wrong)
+                 : RFA_OK;
 }
 
 static enum rfa_status read_lines(struct reader *r, FILE *file)
@@ -213,7 +215,8 @@ static enum rfa_status read_lines(struct reader *r, FILE *file)
             status = read_line(r, text, (size_t)length);
     }
     if (status == RFA_OK && ferror(file))
-        status = rfa_fail(r->samples->log, RFA_ERR_IO, "%s: cannot be read: %s", r->path, strerror(errno));
+        status =
+            rfa_fail(r->samples->log, RFA_ERR_IO, "%s: cannot be read: %s; check the disk", r->path, strerror(errno));
     free(text);
     return status;
 }
@@ -230,7 +233,8 @@ enum rfa_status rfa_results_read(struct rfa_samples *samples, struct rfa_results
     struct reader r = {.samples = samples, .run = run, .path = path};
     FILE *file = fopen(path, "rb");
     if (!file)
-        return rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+        return rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be opened: %s; check the name and the permissions", path,
+                        strerror(errno));
     enum rfa_status status = read_file(&r, file);
     fclose(file);
     if (status == RFA_OK && !r.begun)
@@ -244,7 +248,8 @@ static enum rfa_status open_alone(FILE **out, const char *path, const struct rfa
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
-        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+        return rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: %s; check the folder and its permissions", path,
+                        strerror(errno));
     struct stat s;
     if (fstat(fd, &s) == 0 && !S_ISREG(s.st_mode)) {
         close(fd);
@@ -258,7 +263,8 @@ static enum rfa_status open_alone(FILE **out, const char *path, const struct rfa
     if (*out)
         return RFA_OK;
     close(fd);
-    return rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    return rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: %s; check the folder and its permissions", path,
+                    strerror(errno));
 }
 
 enum rfa_status rfa_results_continue(FILE **out, bool *empty, struct rfa_samples *samples, struct rfa_results_run *run,
@@ -269,7 +275,8 @@ enum rfa_status rfa_results_continue(FILE **out, bool *empty, struct rfa_samples
     RFA_TRY(open_alone(out, path, samples->log));
     enum rfa_status status = read_file(&r, *out);
     if (status == RFA_OK && (ftruncate(fileno(*out), (off_t)r.whole) != 0 || fseek(*out, 0, SEEK_END) != 0))
-        status = rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be continued: %s", path, strerror(errno));
+        status = rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be continued: %s; give another file, or check the disk",
+                          path, strerror(errno));
     *empty = !r.begun;
     if (status != RFA_OK) {
         fclose(*out);

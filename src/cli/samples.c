@@ -309,7 +309,7 @@ static enum rfa_status read_lines(struct rfa_samples *s, FILE *file, const char 
                 rfa_fail(s->log, RFA_ERR_FORMAT, "%s: line %zu: %s; see 'refatom eval --help'", path, number, wrong);
     }
     if (status == RFA_OK && ferror(file))
-        status = rfa_fail(s->log, RFA_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+        status = rfa_fail(s->log, RFA_ERR_IO, "%s: cannot be read: %s; check the disk", path, strerror(errno));
     free(text);
     rfa_json_tree_free(&tree);
     return status;
@@ -319,7 +319,8 @@ enum rfa_status rfa_samples_read(struct rfa_samples *samples, const char *path, 
 {
     FILE *file = fopen(path, "rb");
     if (!file)
-        return rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+        return rfa_fail(samples->log, RFA_ERR_IO, "%s: cannot be opened: %s; check the name and the permissions", path,
+                        strerror(errno));
     enum rfa_status status = read_lines(samples, file, path, first_second);
     fclose(file);
     if (status == RFA_OK && samples->count == 0)

@@ -40,14 +40,17 @@ const char *rfa_samples_string(struct rfa_samples *samples, struct rfa_str text)
 const char *rfa_samples_add(struct rfa_samples *samples, const struct rfa_json_tree *tree, double first_second);
 
 /* Appends the samples of an annotation file and makes their keys differ: the second sample with a key gets "#2" behind
- * it. Samples->classes and
- * ->log must be set. A line has
+ * it. samples->classes and ->log must be set. A line has
+ *
  *     "caption"   string
  *     "box"       [x1, y1, x2, y2]
  *     "labels"    AVA ids, from 1
  *     "video"     file or folder name; or only "key", VIDEO___SECOND___PERSON
  *     "at"        seconds from the first frame to the key frame; or "second", the label's time in AVA's counting;
- * neither: the whole video "person"    number or string for a key that is not given and what else it likes. */
+ *                 neither: the whole video
+ *     "person"    number or string, for a key that is not given
+ *
+ * and what else it likes. */
 RFA_CHECKED enum rfa_status rfa_samples_read(struct rfa_samples *samples, const char *path, double first_second);
 
 /* Sorts by key, equal keys in the order of reading. */

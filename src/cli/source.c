@@ -42,8 +42,6 @@ enum rfa_status rfa_cli_source_open(struct rfa_cli_source *source, const rfa_mod
 {
     struct rfa_model_info info;
     rfa_model_get_info(&info, model);
-    if (options->frame_group > info.frames)
-        options->frame_group = info.frames;
     if (!source->video)
         return RFA_OK;
     struct rfa_clip_request request = {

@@ -22,7 +22,7 @@ struct rfa_cli_source {
 /* Whether the options fit together, and the seconds of --at; false after a message. */
 bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command);
 
-/* Reads the frames that the model wants, and sets options->max_image_side and a frame_group within the clip. */
+/* Reads the frames that the model wants, and sets options->max_image_side. */
 RFA_CHECKED enum rfa_status rfa_cli_source_open(struct rfa_cli_source *source, const rfa_model *model,
                                                 struct rfa_options *options);
 

@@ -50,6 +50,6 @@ void rfa_svg_escape(FILE *out, const char *text)
         else if (*text == '"')
             fputs("&quot;", out);
         else
-            fputc(*text, out);
+            fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
     }
 }

@@ -34,7 +34,7 @@ void rfa_svg_line(FILE *out, double x1, double y1, double x2, double y2);
 /* A square in a colour and what it stands for; y is the text's. */
 void rfa_svg_legend(FILE *out, double x, double y, const char *color, const char *text);
 
-/* Text with what XML reserves written as entities. */
+/* Text with what XML reserves written as entities, and control characters, which it does not allow, as spaces. */
 void rfa_svg_escape(FILE *out, const char *text);
 
 #endif

@@ -188,7 +188,7 @@ enum rfa_status rfa_media_annotate(struct rfa_picture *out, const struct rfa_ima
                                    const struct rfa_annotation *annotation, const struct rfa_log *log)
 {
     if (!out)
-        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_annotate: no place for the picture");
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_annotate: no place for the picture; pass the address of one");
     *out = (struct rfa_picture){0};
     if (!frame || !frame->rgb || frame->width < 1 || frame->height < 1 || !annotation || annotation->count < 0 ||
         annotation->count > MAX_ACTIONS ||

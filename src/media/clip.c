@@ -249,7 +249,7 @@ enum rfa_status rfa_media_sample(struct rfa_clip **out, const char *path, const 
     struct rfa_filelist list;
     bool is_list;
     if (!out)
-        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_sample: no place for the clip");
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_sample: no place for the clip; pass the address of one");
     *out = NULL;
     if (!path || !*path || !request)
         return rfa_fail(log, RFA_ERR_ARG, "rfa_media_sample: needs a path and a request");

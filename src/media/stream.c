@@ -39,7 +39,7 @@ enum rfa_status rfa_media_stream_open(struct rfa_media_stream **out, const char 
                                       const struct rfa_stream_options *options, const struct rfa_log *log)
 {
     if (!out)
-        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_stream_open: no place for the stream");
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_stream_open: no place for the stream; pass the address of one");
     *out = NULL;
     if (!path || !*path)
         return rfa_fail(log, RFA_ERR_ARG, "rfa_media_stream_open: needs a path");

@@ -140,7 +140,7 @@ enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char 
                                       double frames_per_second, const struct rfa_log *log)
 {
     if (!out)
-        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_writer_open: no place for the writer");
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_writer_open: no place for the writer; pass the address of one");
     *out = NULL;
     if (!path || !*path || width < 16 || height < 16 || width > 16384 || height > 16384 ||
         !(frames_per_second >= 1 && frames_per_second <= 240))

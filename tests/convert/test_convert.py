@@ -499,6 +499,11 @@ class TestFiles(Case):
             self.assertIn(shape, good)
             self.refused(self.zipped(good.replace(shape, bad, 1), a), "tensor a reaches outside its storage")
         self.refused(self.zipped(good.replace(shape, maker._numbers((-4, 4)), 1), a), "not a non-negative number")
+        one = {"a": np.ones((1, 4), np.float32)}
+        self.assertIn(maker._numbers((4, 1)), maker.torch_pickle(one))
+        huge = maker.torch_pickle(one).replace(maker._numbers((4, 1)), b"(\x8a\x09" + bytes(8) + b"\x01K\x01t", 1)  # 2^64
+        (_, tensors, _), = state_dict.open_checkpoints([maker.write_torch_zip(self.dir / "huge.pth", one, pickle_bytes=huge)])
+        self.assertEqual(tensors["a"].read().tolist(), [[1, 1, 1, 1]])
         self.refused(self.zipped(maker.torch_pickle({"a": np.ones((5, 5), np.float32)}), a), "tensor a reaches outside its storage")
 
     def test_damaged_files(self):
