@@ -14,11 +14,9 @@
 extern "C" {
 #endif
 
-enum {
-    RFA_CUDA_VARS = 4,
-    RFA_CUDA_KEYS = 2815
-}; /* most keys of float attention: its scores fill the 48 KiB of shared memory, with heads of 256 columns to the byte
-    */
+/* What fills the 48 KiB of shared memory: the scores of float attention, with heads of 256 columns, and a normalised
+ * row. */
+enum { RFA_CUDA_VARS = 4, RFA_CUDA_KEYS = 2815, RFA_CUDA_NORM_COLUMNS = 12272 };
 
 /* The current call, in the device's memory. */
 struct rfa_cuda_call {

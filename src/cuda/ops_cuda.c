@@ -128,6 +128,12 @@ static void run_norm(const struct rfa_cuda_device *d, const struct rfa_session *
     rfa_cuda_norm(&d->run, &args);
 }
 
+static const char *refuses_norm(const struct rfa_session *s, const struct rfa_step *step)
+{
+    (void)s;
+    return step->w.k > RFA_CUDA_NORM_COLUMNS ? "rows of more than 12272 columns to normalise" : NULL;
+}
+
 static void run_quantize(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
 {
     struct rfa_cuda_q8 q = q8(d, s, step->out[0]);
@@ -577,7 +583,7 @@ const struct rfa_cuda_op rfa_cuda_ops[RFA_OP_COUNT] = {
     [RFA_OP_ZERO] = {run_zero, NULL, NULL},
     [RFA_OP_EMBED] = {run_embed, NULL, NULL},
     [RFA_OP_QUANTIZE] = {run_quantize, scratch_word, NULL},
-    [RFA_OP_NORM] = {run_norm, NULL, NULL},
+    [RFA_OP_NORM] = {run_norm, NULL, refuses_norm},
     [RFA_OP_LINEAR] = {run_linear, scratch_linear, NULL},
     [RFA_OP_ATTENTION] = {run_attention, scratch_attention, refuses_attention},
     [RFA_OP_SELF_ATTENTION] = {run_self_attention, scratch_self_attention, refuses_attention},
