@@ -3,6 +3,7 @@
  *   memory    every piece of device memory lies between guard pages and is filled with a pattern that as a float is NaN
  *   shared    filled anew for every block, a guard page behind it; at most 48 KiB
  *   barriers  all threads of a block must come to the same one; a thread may not leave while others wait
+ *   order     of blocks, warps and lanes changes, so that what depends on it has changing results
  *   warps     exchanges and products need all 32 lanes
  *   copies    an asynchronous copy's bytes appear only when its own thread has waited for its group, so a kernel that
  *             forgets to wait reads the pattern
@@ -292,25 +293,64 @@ static void release_barrier(unsigned threads)
         fibers[i].state = fiber::READY;
 }
 
-/* Runs what can run; true if anything did. */
-static bool run_ready(unsigned threads)
+/* Between two barriers the hardware may run warps in any order, so it is another one for every block: from any warp on, up
+ * or down, and the lanes likewise; every warp to its next exchange in turn, or each to the barrier before the next one
+ * starts. What depends on the order then has another result in some blocks. */
+struct block_order {
+    unsigned warp, lane;
+    bool down, far;
+    unsigned place(unsigned i, unsigned from, unsigned count) const
+    {
+        return (from + (down ? count - i : i)) % count;
+    }
+};
+
+static block_order next_order(void)
+{
+    static uint64_t state = 1;
+    state = state * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
+    return {(unsigned)(state >> 33) % LANES, (unsigned)(state >> 40) % LANES, (state >> 62 & 1) != 0,
+            (state >> 61 & 1) != 0};
+}
+
+static bool run_lanes(unsigned first, const block_order &order)
 {
     bool ran = false;
-    for (unsigned first = 0; first < threads; first += LANES) {
-        for (unsigned i = first; i < first + LANES && i < threads; i++)
-            if (fibers[i].state == fiber::READY) {
-                current = &fibers[i];
-                threadIdx = dim3(i, 0, 0);
-                to_fiber(current);
-                ran = true;
-            }
-        if (warps[first / LANES].arrived == LANES) {
-            warps[first / LANES].arrived = 0;
-            for (unsigned i = first; i < first + LANES; i++)
-                fibers[i].state = fiber::READY;
+    for (unsigned k = 0; k < LANES; k++) {
+        unsigned i = first + order.place(k, order.lane, LANES);
+        if (fibers[i].state == fiber::READY) {
+            current = &fibers[i];
+            threadIdx = dim3(i, 0, 0);
+            to_fiber(current);
             ran = true;
         }
     }
+    return ran;
+}
+
+/* A warp to its next exchange; true if any of it ran. */
+static bool run_warp(unsigned w, const block_order &order)
+{
+    bool ran = run_lanes(w * LANES, order);
+    if (warps[w].arrived == LANES) {
+        warps[w].arrived = 0;
+        for (unsigned i = w * LANES; i < (w + 1) * LANES; i++)
+            fibers[i].state = fiber::READY;
+        ran = true;
+    }
+    return ran;
+}
+
+/* Runs what can run; true if anything did. */
+static bool run_ready(unsigned threads, const block_order &order)
+{
+    bool ran = false;
+    for (unsigned k = 0; k < threads / LANES; k++)
+        while (run_warp(order.place(k, order.warp, threads / LANES), order)) {
+            ran = true;
+            if (!order.far)
+                break;
+        }
     return ran;
 }
 
@@ -325,8 +365,9 @@ static void run_block(unsigned threads, size_t shared)
     }
     for (warp &w : warps)
         w.arrived = 0;
+    block_order order = next_order();
     for (bool done = false; !done;) {
-        while (run_ready(threads))
+        while (run_ready(threads, order))
             ;
         release_barrier(threads);
         done = fibers[0].state == fiber::DONE;
@@ -354,13 +395,14 @@ static void run_grid(dim3 grid, dim3 block, size_t shared, const std::function<v
     body = &thread;
     blockDim = block;
     gridDim = grid;
-    for (unsigned z = 0; z < grid.z; z++)
-        for (unsigned y = 0; y < grid.y; y++)
-            for (unsigned x = 0; x < grid.x; x++) {
-                blockIdx = dim3(x, y, z);
-                run_block(block.x, shared);
-                counts.blocks++;
-            }
+    size_t blocks = (size_t)grid.x * grid.y * grid.z;
+    bool down = counts.launches % 2; /* nor is there an order of blocks */
+    for (size_t k = 0; k < blocks; k++) {
+        size_t i = down ? blocks - 1 - k : k;
+        blockIdx = dim3((unsigned)(i % grid.x), (unsigned)(i / grid.x % grid.y), (unsigned)(i / grid.x / grid.y));
+        run_block(block.x, shared);
+        counts.blocks++;
+    }
 }
 
 void *shim_shared(void)
