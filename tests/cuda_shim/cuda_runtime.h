@@ -43,6 +43,10 @@ static inline int2 make_int2(int x, int y)
     return {x, y};
 }
 
+struct alignas(8) float2 {
+    float x, y;
+};
+
 struct alignas(16) float4 {
     float x, y, z, w;
 };
