@@ -34,6 +34,13 @@ static float random_float(void)
     return (float)(random32() & 0xffff) / 32768.0f - 1.0f;
 }
 
+static void *taken(size_t bytes)
+{
+    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    assert_non_null(memory);
+    return memset(memory, 0, bytes);
+}
+
 static float *random_floats(size_t count)
 {
     float *x = malloc(count * sizeof *x);
@@ -341,10 +348,143 @@ static void maps(void **state)
             one_map(pixels[p], channels[c], c % 2 ? RFA_ZERO_ONE_SIDED : 0);
 }
 
+/* ------------------------------------------------------------------ int8 attention */
+
+struct heads {
+    size_t sequences, heads, rows, keys, d, stride; /* from row to row of all operands */
+};
+
+struct packed {
+    int8_t *k, *v;
+    float *k_scale, *v_scale;
+    int32_t *sum;
+};
+
+/* One row of one head, as src/ops_attention_s8.c does it. */
+static void attend(float *dst, const float *q, const struct packed *p, const struct heads *h)
+{
+    size_t row = rfa_row_bytes(h->d), wide = rfa_row_bytes(h->keys);
+    int8_t *own = taken(row), *high = taken(wide), *low = taken(wide);
+    float *scores = taken(h->keys * sizeof *scores), scale = cpu.quantize_row(own, q, h->d, 0, 0);
+    struct rfa_gemm_s8_args args = {.dst = scores,
+                                    .dst_stride = h->keys,
+                                    .a = own,
+                                    .a_stride = row,
+                                    .a_scale = &scale,
+                                    .w = p->k,
+                                    .w_scale = p->k_scale,
+                                    .w_sum = p->sum,
+                                    .m = 1,
+                                    .n = h->keys,
+                                    .k = h->d};
+    cpu.gemm_s8->run(&args);
+    float share = 1.0f / cpu.softmax_s8(high, low, scores, h->keys, 1.0f / sqrtf((float)h->d), 0);
+    float high_scale = 128.0f * share;
+    float *upper = taken(h->d * sizeof *upper);
+    args = (struct rfa_gemm_s8_args){.dst = upper,
+                                     .dst_stride = h->d,
+                                     .a = high,
+                                     .a_stride = wide,
+                                     .a_scale = &high_scale,
+                                     .w = p->v,
+                                     .w_scale = p->v_scale,
+                                     .w_sum = p->sum,
+                                     .m = 1,
+                                     .n = h->d,
+                                     .k = h->keys};
+    cpu.gemm_s8->run(&args);
+    args.dst = dst;
+    args.a = low;
+    args.a_scale = &share;
+    args.residual = upper;
+    args.residual_stride = h->d;
+    cpu.gemm_s8->run(&args);
+    free(own), free(high), free(low), free(scores), free(upper);
+}
+
+static void attend_head(float *dst, const float *q, const float *k, const float *v, const struct heads *h)
+{
+    size_t k16 = (h->keys + 15) / 16 * 16, d16 = (h->d + 15) / 16 * 16;
+    struct packed p = {taken(rfa_panel_bytes(h->keys, h->d)), taken(rfa_panel_bytes(h->d, h->keys)), taken(k16 * 4),
+                       taken(d16 * 4), taken((k16 + d16) * 4)};
+    cpu.pack_rows_s8(p.k, p.k_scale, p.sum, k, h->stride, h->keys, h->d);
+    cpu.pack_cols_s8(p.v, p.v_scale, p.sum, v, h->stride, h->d, h->keys);
+    for (size_t row = 0; row < h->rows; row++)
+        attend(dst + row * h->stride, q + row * h->stride, &p, h);
+    free(p.k), free(p.v), free(p.k_scale), free(p.v_scale), free(p.sum);
+}
+
+static void same_numbers(const float *got, const float *expected, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(isnan(got[i]) && isnan(expected[i])))
+            assert_memory_equal(&got[i], &expected[i], sizeof got[i]);
+}
+
+/* q, k and v are columns of one matrix each; a key of sequence 0 is large, and a query of the last one is no number. */
+static void one_attention(const struct heads *h)
+{
+    size_t most = h->rows > h->keys ? h->rows : h->keys, count = h->sequences * most * h->stride;
+    float *x[3] = {random_floats(count), random_floats(count), random_floats(count)}, *expected = taken(count * 4);
+    for (size_t i = 0; i < h->d; i++)
+        x[1][h->keys / 2 * h->stride + i] *= 40.0f;
+    x[0][((h->sequences - 1) * h->rows + h->rows - 1) * h->stride] = NAN;
+    memset(expected, UNTOUCHED, count * 4);
+    for (size_t s = 0; s < h->sequences; s++)
+        for (size_t i = 0; i < h->heads; i++)
+            attend_head(expected + s * h->rows * h->stride + i * h->d, x[0] + s * h->rows * h->stride + i * h->d,
+                        x[1] + s * h->keys * h->stride + i * h->d, x[2] + s * h->keys * h->stride + i * h->d, h);
+    struct rfa_cuda_rows one = set_rows(h->sequences, h->sequences + 1),
+                         rows = {(uint32_t)h->rows, 0, (uint32_t)h->rows},
+                         keys = {(uint32_t)h->keys, 0, (uint32_t)h->keys + 9};
+    struct rfa_cuda_operand o[3];
+    for (int i = 0; i < 3; i++)
+        o[i] = (struct rfa_cuda_operand){to_device(x[i], count * 4), h->stride, 1};
+    struct rfa_cuda_attention args = {
+        .dst = untouched(count * 4),
+        .dst_stride = h->stride,
+        .q = o[0],
+        .k = o[1],
+        .v = o[2],
+        .sequences = one,
+        .rows = rows,
+        .keys = keys,
+        .heads = (uint32_t)h->heads,
+        .d = (uint32_t)h->d,
+        .scale = 1.0f / sqrtf((float)h->d),
+        .scratch = untouched(rfa_cuda_attention_scratch(h->sequences + 1, h->heads, h->keys + 9, h->d))};
+    rfa_cuda_attention_s8(&on, &args);
+    assert_int_equal(cudaGetLastError(), cudaSuccess);
+    float *got = taken(count * 4);
+    assert_int_equal(cudaMemcpyAsync(got, args.dst, count * 4, cudaMemcpyDeviceToHost, on.stream), cudaSuccess);
+    assert_int_equal(cudaStreamSynchronize(on.stream), cudaSuccess);
+    same_numbers(got, expected, count);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(cudaFree((void *)(uintptr_t)o[i].data), cudaSuccess);
+        free(x[i]);
+    }
+    assert_int_equal(cudaFree(args.dst), cudaSuccess);
+    assert_int_equal(cudaFree(args.scratch), cudaSuccess);
+    free(expected), free(got);
+}
+
+/* Columns of one to four chunks, keys that end within and with a chunk and a group of tiles, rows that end within a
+ * warp's. */
+static void attention(void **state)
+{
+    (void)state;
+    static const struct heads cases[] = {
+        {2, 2, 70, 257, 88, 176}, {1, 3, 17, 64, 80, 250}, {1, 1, 33, 128, 256, 256}, {2, 1, 1, 1, 1, 4},
+        {1, 2, 16, 65, 130, 260}, {3, 2, 15, 31, 64, 130}, {1, 1, 20, 97, 200, 203},  {1, 2, 100, 165, 32, 64},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        one_attention(&cases[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(row_lengths),
-                                       cmocka_unit_test(maps)};
+                                       cmocka_unit_test(maps), cmocka_unit_test(attention)};
     int count = 0;
     if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
         fprintf(stderr, "no device answers: nothing was tested\n");
