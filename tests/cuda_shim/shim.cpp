@@ -9,6 +9,8 @@
  *             forgets to wait reads the pattern
  *   launches  grids and blocks within the limits of the hardware; no kernel for the first time during a capture; on the
  *             current device of the thread
+ *   streams   their work is done when they are waited for, so that what does not wait finds old contents; copies from and
+ *             to memory that is not pinned are done as the runtime does them: the former are taken at once, the latter wait
  *   errors    the last one stays until it is fetched, as the runtime's does
  */
 #include "cuda_runtime.h"
@@ -46,7 +48,7 @@ struct piece {
 static std::map<void *, piece> pieces;
 static struct shim_counts counts;
 static cudaError_t last_error = cudaSuccess;
-static bool gone, break_capture;
+static bool gone, break_capture, no_pinning;
 static int current_device;
 static size_t memory_limit = SIZE_MAX;
 
@@ -75,8 +77,11 @@ extern "C" cudaError_t cudaMalloc(void **memory, size_t bytes)
     return cudaSuccess;
 }
 
+static void finish_streams(void);
+
 extern "C" cudaError_t cudaFree(void *memory)
 {
+    finish_streams();
     if (!memory)
         return cudaSuccess;
     auto found = pieces.find(memory);
@@ -96,6 +101,40 @@ static void check_range(const void *memory, size_t bytes)
             return;
     }
     fail("a copy outside of device memory");
+}
+
+static std::map<const unsigned char *, size_t> pinned;
+
+/* Whether memory of the host is pinned; a copy must not cross the edge of what is. */
+static bool is_pinned(const void *memory, size_t bytes)
+{
+    const unsigned char *begin = static_cast<const unsigned char *>(memory);
+    for (const auto &p : pinned) {
+        if (begin >= p.first && begin + bytes <= p.first + p.second)
+            return true;
+        if (begin < p.first + p.second && p.first < begin + bytes)
+            fail("a copy across the edge of pinned memory");
+    }
+    return false;
+}
+
+extern "C" cudaError_t cudaHostRegister(void *memory, size_t bytes, unsigned)
+{
+    if (no_pinning)
+        return last_error = cudaErrorInvalidValue;
+    if (is_pinned(memory, bytes))
+        fail("memory is pinned twice");
+    pinned[static_cast<unsigned char *>(memory)] = bytes;
+    counts.pinned++;
+    return cudaSuccess;
+}
+
+extern "C" cudaError_t cudaHostUnregister(void *memory)
+{
+    if (!pinned.erase(static_cast<unsigned char *>(memory)))
+        fail("cudaHostUnregister of memory that is not pinned");
+    counts.pinned--;
+    return cudaSuccess;
 }
 
 extern "C" unsigned char *shim_largest(size_t *bytes)
@@ -421,16 +460,29 @@ struct shim_graph {
 struct shim_stream {
     int device;
     bool capturing, broken; /* broken: its capture fails at the end */
-    work_list captured;
+    work_list captured, waiting;
 };
+
+static std::set<cudaStream_t> streams;
 
 static cudaError_t enqueue(cudaStream_t stream, const std::function<void()> &work)
 {
-    if (stream->capturing)
-        stream->captured.push_back(work);
-    else
-        work();
+    (stream->capturing ? stream->captured : stream->waiting).push_back(work);
     return cudaSuccess;
+}
+
+static void finish(cudaStream_t stream)
+{
+    work_list work;
+    work.swap(stream->waiting);
+    for (const auto &w : work)
+        w();
+}
+
+static void finish_streams(void)
+{
+    for (cudaStream_t stream : streams)
+        finish(stream);
 }
 
 static void check_device(cudaStream_t stream)
@@ -473,7 +525,14 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpy
     const unsigned char *d = static_cast<unsigned char *>(dst), *s = static_cast<const unsigned char *>(src);
     if (d < s + bytes && s < d + bytes)
         fail("a copy onto itself");
-    return enqueue(stream, [=] { memcpy(dst, src, bytes); });
+    if (kind == cudaMemcpyHostToDevice && !is_pinned(src, bytes)) {
+        std::vector<unsigned char> taken(s, s + bytes);
+        return enqueue(stream, [=] { memcpy(dst, taken.data(), bytes); });
+    }
+    enqueue(stream, [=] { memcpy(dst, src, bytes); });
+    if (kind == cudaMemcpyDeviceToHost && !is_pinned(dst, bytes))
+        finish(stream);
+    return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream)
@@ -486,11 +545,14 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
     *stream = new shim_stream();
     (*stream)->device = current_device;
+    streams.insert(*stream);
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
+    finish(stream);
+    streams.erase(stream);
     delete stream;
     return cudaSuccess;
 }
@@ -499,6 +561,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     if (stream->capturing)
         fail("a wait while a graph is captured");
+    finish(stream);
     return cudaSuccess;
 }
 
@@ -537,7 +600,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     check_device(stream);
     counts.graph_launches++;
     for (const auto &work : exec->work)
-        work();
+        enqueue(stream, work);
     return cudaSuccess;
 }
 
@@ -580,6 +643,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
+    finish_streams();
     return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
 }
 
@@ -660,6 +724,11 @@ void shim_no_device(int value)
     gone = value != 0;
 }
 
+void shim_no_pinning(int value)
+{
+    no_pinning = value != 0;
+}
+
 void shim_memory_limit(size_t bytes)
 {
     memory_limit = bytes;
@@ -673,5 +742,8 @@ extern "C" struct shim_counts shim_count(void)
 
 extern "C" void shim_forget(void)
 {
+    shim_counts kept = counts;
     counts = {};
+    counts.events = kept.events;
+    counts.pinned = kept.pinned;
 }
