@@ -196,6 +196,9 @@ static void one_product(const struct product *p)
                       to_device(o.bias, n16 * sizeof(float)),
                       to_device(o.residual, bytes)};
     float *dst = untouched(bytes + p->n * sizeof(float));
+    uint32_t none = 0, *largest = malloc(sizeof *largest), *magnitude = to_device(&none, sizeof none);
+    assert_non_null(largest);
+    *largest = cpu.absmax_f32(expected, p->rows * p->n);
     struct rfa_cuda_gemm_s8_args args = {.dst = dst,
                                          .a = device[2],
                                          .a_stride = rfa_row_bytes(p->k),
@@ -212,8 +215,10 @@ static void one_product(const struct product *p)
                                          .rows = set_rows(p->rows, p->most),
                                          .act = p->act,
                                          .relu_last = p->relu_last,
-                                         .few = p->few};
+                                         .few = p->few,
+                                         .magnitude = magnitude};
     rfa_cuda_gemm_s8(&on, &args);
+    expect(magnitude, largest, sizeof *largest, 0);
     expect(dst, expected, bytes, p->n * sizeof(float));
     for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
         assert_int_equal(cudaFree(device[i]), cudaSuccess);
@@ -331,6 +336,7 @@ static void one_map(size_t pixels, size_t channels, int zero)
     }
     void *device = to_device(x, pixels * channels * sizeof(float)), *magnitude = untouched(sizeof(uint32_t));
     struct rfa_cuda_q8 q8 = {untouched(bytes + 64), untouched(sizeof(float)), zero};
+    rfa_cuda_magnitude(&on, magnitude, device, pixels * channels);
     rfa_cuda_quantize_map(&on, q8, device, (uint32_t)pixels, (uint32_t)channels, magnitude);
     expect(q8.q, q, bytes, 64);
     expect(q8.scale, scale, sizeof(float), 0);

@@ -1,6 +1,6 @@
 /* The CUDA backend: one device, one stream, one piece of its memory.
  *
- *     memory    call | arena: the session's plan, offset by offset | scratch: the largest step's | weights
+ *     memory    call | arena: the session's plan, offset by offset | scratch: the largest step's | magnitudes | weights
  *     stage     a graph captured at open. It serves every call, because kernels read the call's numbers of rows from
  *               device memory and are started for the largest; single steps are started directly, by the same code. */
 #include <stdio.h>
@@ -161,6 +161,7 @@ static void lay_out(struct state *st, const struct rfa_session *s, struct carve 
     st->call = carve(c, sizeof *st->call);
     st->d.arena = carve(c, s->arena_bytes);
     st->d.scratch = carve(c, largest_scratch(s));
+    st->d.magnitude = carve(c, (size_t)g->step_count * sizeof *st->d.magnitude);
     for (int i = 0; i < g->step_count; i++) {
         const struct rfa_step *step = &g->step[i];
         struct rfa_cuda_step *on = &st->step[i];
@@ -268,6 +269,10 @@ static void pin_arena(struct state *st, const struct rfa_session *s)
 static enum rfa_status launch(const struct state *st, const struct rfa_session *s, int first, int end)
 {
     const struct rfa_graph *g = &s->model->graph;
+    if (first < end && first == g->stage_begin[g->step[first].stage])
+        CUDA_TRY(
+            st->log, "clearing magnitudes", restart,
+            cudaMemsetAsync(st->d.magnitude, 0, (size_t)g->step_count * sizeof *st->d.magnitude, st->d.run.stream));
     for (int i = first; i < end; i++) {
         rfa_cuda_ops[g->step[i].op].run(&st->d, s, &g->step[i]);
         CUDA_TRY(st->log, g->step[i].name, restart, cudaGetLastError());

@@ -110,6 +110,14 @@ static inline __device__ uint32_t largest32(uint32_t m)
     return other > half ? other : half;
 }
 
+/* A maximum of integers is the same in any order. One exchange with memory a warp, whose lanes all take part. */
+static inline __device__ void grow_magnitude(uint32_t *magnitude, uint32_t own)
+{
+    own = largest32(own);
+    if (threadIdx.x % 32 == 0)
+        atomicMax(magnitude, own);
+}
+
 /* ------------------------------------------------------------------ tensor cores
  *
  * d[16][8] += a[16][32] b[8][32], int8 into int32, a fragment a lane. Which input stands in which byte is free as long

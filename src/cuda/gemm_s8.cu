@@ -52,14 +52,20 @@ static __device__ columns find_columns(const rfa_cuda_gemm_s8_args &g, uint32_t 
     return c;
 }
 
-/* Four results of a row, kept inside of it. */
-static __device__ void finish(const rfa_cuda_gemm_s8_args &g, const columns &c, uint32_t row, uint32_t output, int4 sums)
+static __device__ uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Four results of a row, kept inside of it; returns the largest magnitude. */
+static __device__ uint32_t finish(const rfa_cuda_gemm_s8_args &g, const columns &c, uint32_t row, uint32_t output,
+                                  int4 sums)
 {
     const int acc[4] = {sums.x, sums.y, sums.z, sums.w};
     size_t at = (size_t)row * g.n + output;
     float scale = g.a_scale[row * g.a_scale_step], residual[4] = {}, y[4];
     bool whole = g.n % 4 == 0; /* then rows begin on 16 bytes, and end with a group */
-    uint32_t count = output + 4 <= g.n ? 4 : g.n - output;
+    uint32_t count = output + 4 <= g.n ? 4 : g.n - output, largest = 0;
     if (g.residual && whole)
         read4(residual, g.residual + at);
     else if (g.residual)
@@ -71,6 +77,7 @@ static __device__ void finish(const rfa_cuda_gemm_s8_args &g, const columns &c, 
         y[j] = rfa_act_value(fmaf((float)(acc[j] - c.zero[j]), scale * c.scale[j], c.bias[j]), g.act);
         y[j] = g.residual ? y[j] + residual[j] : y[j];
         y[j] = g.relu_last ? rfa_relu(y[j]) : y[j];
+        largest = larger(largest, j < count ? rfa_magnitude(y[j]) : 0);
     }
     if (whole)
         write4(g.dst + at, y);
@@ -79,6 +86,7 @@ static __device__ void finish(const rfa_cuda_gemm_s8_args &g, const columns &c, 
         for (uint32_t j = 0; j < 4; j++)
             if (j < count)
                 g.dst[at + j] = y[j];
+    return largest;
 }
 
 /* ------------------------------------------------------------------ many tiles */
@@ -159,7 +167,7 @@ static __device__ void multiply(int acc[ROWS][OUTPUTS][4], const unsigned char *
 /* One tile of rows of every warp: the sums go through shared memory, so that a thread has four in a row to finish, and
  * the epilogue is a loop. Begins and ends with nobody reading there. */
 template <class S, int OUTPUTS>
-static __device__ void finish_slab(const rfa_cuda_gemm_s8_args &g, const columns &c, const int acc[OUTPUTS][4], int *slab,
+static __device__ uint32_t finish_slab(const rfa_cuda_gemm_s8_args &g, const columns &c, const int acc[OUTPUTS][4], int *slab,
                                    int down, int across, uint32_t first, uint32_t rows)
 {
     uint32_t lane = threadIdx.x % 32;
@@ -170,12 +178,15 @@ static __device__ void finish_slab(const rfa_cuda_gemm_s8_args &g, const columns
         *reinterpret_cast<int2 *>(to + n * 8 + 8 * S::pitch) = make_int2(acc[n][2], acc[n][3]);
     }
     __syncthreads();
-    uint32_t column = threadIdx.x % S::groups * 4, output = blockIdx.y * S::outputs + column;
+    uint32_t column = threadIdx.x % S::groups * 4, output = blockIdx.y * S::outputs + column, largest = 0;
 #pragma unroll 1
     for (uint32_t r = threadIdx.x / S::groups; r < S::slab_rows; r += S::step)
-        if (first + r < rows && output < g.n)
-            finish(g, c, first + r, output, *reinterpret_cast<const int4 *>(slab + r * S::pitch + column));
+        if (first + r < rows && output < g.n) {
+            int4 sums = *reinterpret_cast<const int4 *>(slab + r * S::pitch + column);
+            largest = larger(largest, finish(g, c, first + r, output, sums));
+        }
     __syncthreads();
+    return largest;
 }
 
 template <int DOWN, int ACROSS, int ROWS, int OUTPUTS>
@@ -210,12 +221,16 @@ static __global__ void __launch_bounds__(32 * DOWN *ACROSS) gemm_s8(const rfa_cu
     copies_wait<0>();
     __syncthreads(); /* nobody reads operands any more */
     columns c = find_columns(g, blockIdx.y * S::outputs + threadIdx.x % S::groups * 4);
+    uint32_t largest = 0;
 #pragma unroll
     for (uint32_t m = 0; m < ROWS; m++) {
         if (m >= live)
             break;
-        finish_slab<S, OUTPUTS>(g, c, acc[m], reinterpret_cast<int *>(memory), down, across, first + m * S::slab_rows, rows);
+        largest = larger(largest, finish_slab<S, OUTPUTS>(g, c, acc[m], reinterpret_cast<int *>(memory), down, across,
+                                                          first + m * S::slab_rows, rows));
     }
+    if (g.magnitude)
+        grow_magnitude(g.magnitude, largest);
 }
 
 /* ------------------------------------------------------------------ few tiles */
@@ -290,6 +305,19 @@ static __device__ void sum_part(int acc[ROW_TILES][OUTPUT_TILES][4], const few_s
     }
 }
 
+/* Four sums of the tile, of all warps. */
+static __device__ int4 add_parts(const int4 *part)
+{
+    static_assert(32 * PARTS * 4 == FEW_ROWS * FEW_OUTPUTS, "a thread has four of them");
+    int4 sum = part[threadIdx.x];
+#pragma unroll
+    for (int p = 1; p < PARTS; p++) {
+        int4 more = part[p * 32 * PARTS + threadIdx.x];
+        sum = make_int4(sum.x + more.x, sum.y + more.y, sum.z + more.z, sum.w + more.w);
+    }
+    return sum;
+}
+
 static __global__ void __launch_bounds__(32 * PARTS, 2) gemm_s8_few(const rfa_cuda_call *call, rfa_cuda_gemm_s8_args g)
 {
     RFA_SHARED(int, part); /* [PARTS][FEW_ROWS][FEW_OUTPUTS] */
@@ -306,17 +334,12 @@ static __global__ void __launch_bounds__(32 * PARTS, 2) gemm_s8_few(const rfa_cu
         *reinterpret_cast<int2 *>(own + row * FEW_OUTPUTS + column) = make_int2(pair[0], pair[1]);
     }
     __syncthreads();
-    static_assert(32 * PARTS * 4 == FEW_ROWS * FEW_OUTPUTS, "a thread finishes four results");
-    uint32_t row = threadIdx.x / (FEW_OUTPUTS / 4), output = blockIdx.y * FEW_OUTPUTS + threadIdx.x % (FEW_OUTPUTS / 4) * 4;
-    if (first + row >= rows || output >= g.n)
-        return;
-    int4 sum = reinterpret_cast<const int4 *>(part)[threadIdx.x];
-#pragma unroll
-    for (int p = 1; p < PARTS; p++) {
-        int4 more = reinterpret_cast<const int4 *>(part)[p * 32 * PARTS + threadIdx.x];
-        sum = make_int4(sum.x + more.x, sum.y + more.y, sum.z + more.z, sum.w + more.w);
-    }
-    finish(g, find_columns(g, output), first + row, output, sum);
+    uint32_t row = first + threadIdx.x / (FEW_OUTPUTS / 4), largest = 0,
+             output = blockIdx.y * FEW_OUTPUTS + threadIdx.x % (FEW_OUTPUTS / 4) * 4;
+    if (row < rows && output < g.n)
+        largest = finish(g, find_columns(g, output), row, output, add_parts(reinterpret_cast<const int4 *>(part)));
+    if (g.magnitude)
+        grow_magnitude(g.magnitude, largest);
 }
 
 /* ------------------------------------------------------------------ launches */

@@ -231,7 +231,6 @@ void rfa_cuda_softmax(const rfa_cuda_run *run, float *dst, const float *x, uint3
 
 /* ------------------------------------------------------------------ one scale for a whole map */
 
-/* A maximum of integers: the same in any order. One exchange with memory a warp. */
 static __global__ void map_magnitude(const rfa_cuda_call *, uint32_t *magnitude, const float *x, size_t count)
 {
     uint32_t largest = 0;
@@ -239,9 +238,7 @@ static __global__ void map_magnitude(const rfa_cuda_call *, uint32_t *magnitude,
         uint32_t m = rfa_magnitude(x[i]);
         largest = m > largest ? m : largest;
     }
-    largest = largest32(largest);
-    if (threadIdx.x % 32 == 0)
-        atomicMax(magnitude, largest);
+    grow_magnitude(magnitude, largest);
 }
 
 /* Byte i of the map before it is quantised; 0 behind a pixel's channels. */
@@ -274,13 +271,16 @@ static __global__ void map_values(const rfa_cuda_call *, rfa_cuda_q8 q, const fl
             q.q[i + j] = (int8_t)(bytes >> 8 * j);
 }
 
-void rfa_cuda_quantize_map(const rfa_cuda_run *run, rfa_cuda_q8 q, const float *x, uint32_t pixels, uint32_t channels,
-                           uint32_t *magnitude)
+void rfa_cuda_magnitude(const rfa_cuda_run *run, uint32_t *magnitude, const float *x, size_t count)
 {
-    size_t count = (size_t)pixels * channels;
     unsigned blocks = blocks_of(count, 8 * THREADS);
     cudaMemsetAsync(magnitude, 0, sizeof *magnitude, run->stream); /* its failure shows with the next launch's */
     RFA_LAUNCH(map_magnitude, blocks < 256 ? blocks : 256, THREADS, 0, run->stream, run->call, magnitude, x, count);
+}
+
+void rfa_cuda_quantize_map(const rfa_cuda_run *run, rfa_cuda_q8 q, const float *x, uint32_t pixels, uint32_t channels,
+                           const uint32_t *magnitude)
+{
     RFA_LAUNCH(map_values, blocks_of(pixels * rfa_map_row_bytes(channels), 4 * THREADS), THREADS, 0, run->stream,
                run->call, q, x, pixels, channels, magnitude);
 }
