@@ -47,12 +47,9 @@ static __device__ const float *operand(const rfa_cuda_operand &o, uint32_t rows,
 /* ------------------------------------------------------------------ keys and values */
 
 /* Half a warp a key. */
-static __global__ void __launch_bounds__(THREADS) pack_keys(const rfa_cuda_call *call, rfa_cuda_attention a)
+static __device__ void pack_keys(const rfa_cuda_attention &a, uint32_t keys, uint32_t block)
 {
-    uint32_t keys = rows_now(call, a.keys), key = (uint32_t)(thread_index() / HALF_WARP),
-             lane = threadIdx.x % HALF_WARP;
-    if (blockIdx.z >= rows_now(call, a.sequences))
-        return;
+    uint32_t key = (block * THREADS + threadIdx.x) / HALF_WARP, lane = threadIdx.x % HALF_WARP;
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
     const float *x = operand(a.k, keys, blockIdx.y, blockIdx.z, a.d) + (key < keys ? key : 0) * a.k.stride;
     uint32_t largest = 0;
@@ -73,13 +70,10 @@ static __global__ void __launch_bounds__(THREADS) pack_keys(const rfa_cuda_call 
         p.k_scale[key] = key < keys ? scale : 0.0f;
 }
 
-/* 16 columns a block, 16 threads a column. */
-static __global__ void __launch_bounds__(THREADS) pack_values(const rfa_cuda_call *call, rfa_cuda_attention a)
+/* 16 columns a block, 16 threads a column; all of the block come here. */
+static __device__ void pack_values(const rfa_cuda_attention &a, uint32_t keys, uint32_t block, uint32_t *largest)
 {
-    RFA_SHARED(uint32_t, largest);
-    uint32_t keys = rows_now(call, a.keys), c = blockIdx.x * 16 + threadIdx.x % 16, part = threadIdx.x / 16;
-    if (blockIdx.z >= rows_now(call, a.sequences))
-        return;
+    uint32_t c = block * 16 + threadIdx.x % 16, part = threadIdx.x / 16;
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
     const float *x = operand(a.v, keys, blockIdx.y, blockIdx.z, a.d) + (c < a.d ? c : 0);
     uint32_t own = 0;
@@ -103,6 +97,19 @@ static __global__ void __launch_bounds__(THREADS) pack_values(const rfa_cuda_cal
     }
     if (part == 0)
         p.v_scale[c] = c < a.d ? scale : 0.0f;
+}
+
+/* The first blocks take keys, the others values. */
+static __global__ void __launch_bounds__(THREADS) pack(const rfa_cuda_call *call, rfa_cuda_attention a, uint32_t key_blocks)
+{
+    RFA_SHARED(uint32_t, largest); /* [THREADS] */
+    uint32_t keys = rows_now(call, a.keys);
+    if (blockIdx.z >= rows_now(call, a.sequences))
+        return;
+    if (blockIdx.x < key_blocks)
+        pack_keys(a, keys, blockIdx.x);
+    else
+        pack_values(a, keys, blockIdx.x - key_blocks, largest);
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -346,10 +353,8 @@ void rfa_cuda_attention_s8(const rfa_cuda_run *run, const rfa_cuda_attention *ar
 {
     static void (*const start[])(const rfa_cuda_run *, const rfa_cuda_attention &) = {launch<1>, launch<2>, launch<3>,
                                                                                     launch<4>};
-    unsigned heads = args->heads, sequences = args->sequences.most;
-    dim3 key_grid(blocks_of((args->keys.most + 7) / 8 * 8, THREADS / HALF_WARP), heads, sequences),
-        value_grid(blocks_of(args->d, 16), heads, sequences);
-    RFA_LAUNCH(pack_keys, key_grid, THREADS, 0, run->stream, run->call, *args);
-    RFA_LAUNCH(pack_values, value_grid, THREADS, THREADS * sizeof(uint32_t), run->stream, run->call, *args);
+    unsigned key_blocks = blocks_of((args->keys.most + 7) / 8 * 8, THREADS / HALF_WARP);
+    dim3 grid(key_blocks + blocks_of(args->d, 16), args->heads, args->sequences.most);
+    RFA_LAUNCH(pack, grid, THREADS, THREADS * sizeof(uint32_t), run->stream, run->call, *args, key_blocks);
     start[(args->d - 1) / 64](run, *args); /* ops_cuda.c lets heads of 256 columns pass */
 }
