@@ -14,14 +14,15 @@
 #include "quant.h"
 #include "sizes.h"
 
-enum { ALIGN = 256, LEAST_CAPABILITY = 75 };
+enum { ALIGN = 256, LEAST_CAPABILITY = 75, PAGE = 65536 /* the largest that systems have, or more */ };
 
 struct state {
     struct rfa_cuda_device d;
     const struct rfa_log *log;
     unsigned char *memory;
     size_t bytes;
-    void *pinned;               /* the session's arena; NULL: the system refused */
+    unsigned char *pinned; /* of the session's arena; NULL: the system refused */
+    size_t pinned_bytes;
     struct rfa_cuda_call *call; /* on the device */
     struct rfa_cuda_call next;  /* on its way there: a copy may read it until the stream is waited for */
     struct rfa_cuda_step *step;
@@ -255,13 +256,44 @@ static enum rfa_status take_memory(struct state *st, const struct rfa_session *s
 }
 
 /* From pinned memory inputs are copied by the device itself, several times as fast; where the system refuses to pin,
- * the runtime copies them twice. */
+ * the runtime copies them twice. Only pages that are the arena's alone: in others there may be memory of another
+ * session, and a page is pinned once. */
 static void pin_arena(struct state *st, const struct rfa_session *s)
 {
-    if (cudaHostRegister(s->arena, s->arena_bytes, cudaHostRegisterDefault) == cudaSuccess)
-        st->pinned = s->arena;
-    else
+    size_t before = (PAGE - (uintptr_t)s->arena % PAGE) % PAGE;
+    if (s->arena_bytes < before + PAGE)
+        return;
+    unsigned char *begin = s->arena + before;
+    size_t bytes = (s->arena_bytes - before) / PAGE * PAGE;
+    if (cudaHostRegister(begin, bytes, cudaHostRegisterDefault) == cudaSuccess) {
+        st->pinned = begin;
+        st->pinned_bytes = bytes;
+    } else {
         cudaGetLastError(); /* no failure: cleared */
+    }
+}
+
+/* Of so many bytes of the host's memory, those before the next edge of what is pinned. */
+static size_t before_edge(const struct state *st, const unsigned char *host, size_t bytes)
+{
+    const unsigned char *begin = st->pinned, *end = begin ? begin + st->pinned_bytes : NULL;
+    const unsigned char *edge = host < begin ? begin : end;
+    return begin && host < edge && (size_t)(edge - host) < bytes ? (size_t)(edge - host) : bytes;
+}
+
+/* A tensor's bytes, in pieces: a copy must not cross the edge of pinned memory. */
+static cudaError_t copy(const struct state *st, const struct rfa_session *s, int tensor, size_t bytes,
+                        enum cudaMemcpyKind kind)
+{
+    unsigned char *host = rfa_data(s, tensor), *device = st->d.arena + s->block[tensor].offset;
+    bool up = kind == cudaMemcpyHostToDevice;
+    cudaError_t error = cudaSuccess;
+    for (size_t done = 0, piece; done < bytes && error == cudaSuccess; done += piece) {
+        piece = before_edge(st, host + done, bytes - done);
+        error =
+            cudaMemcpyAsync((up ? device : host) + done, (up ? host : device) + done, piece, kind, st->d.run.stream);
+    }
+    return error;
 }
 
 /* ------------------------------------------------------------------ running */
@@ -372,18 +404,14 @@ static size_t current_bytes(const struct rfa_session *s, int tensor)
 static enum rfa_status put(void *state, const struct rfa_session *s, int tensor)
 {
     struct state *st = state;
-    CUDA_TRY(st->log, "an input", restart,
-             cudaMemcpyAsync(st->d.arena + s->block[tensor].offset, rfa_data(s, tensor), current_bytes(s, tensor),
-                             cudaMemcpyHostToDevice, st->d.run.stream));
+    CUDA_TRY(st->log, "an input", restart, copy(st, s, tensor, current_bytes(s, tensor), cudaMemcpyHostToDevice));
     return RFA_OK;
 }
 
 static enum rfa_status get(void *state, const struct rfa_session *s, int tensor)
 {
     struct state *st = state;
-    CUDA_TRY(st->log, "a result", restart,
-             cudaMemcpyAsync(rfa_data(s, tensor), st->d.arena + s->block[tensor].offset, current_bytes(s, tensor),
-                             cudaMemcpyDeviceToHost, st->d.run.stream));
+    CUDA_TRY(st->log, "a result", restart, copy(st, s, tensor, current_bytes(s, tensor), cudaMemcpyDeviceToHost));
     return sync(state, s);
 }
 

@@ -124,6 +124,8 @@ extern "C" cudaError_t cudaHostRegister(void *memory, size_t bytes, unsigned)
         return last_error = cudaErrorInvalidValue;
     if (is_pinned(memory, bytes))
         fail("memory is pinned twice");
+    if ((uintptr_t)memory % 4096 || bytes % 4096)
+        fail("pages are pinned that may hold other memory too");
     pinned[static_cast<unsigned char *>(memory)] = bytes;
     counts.pinned++;
     return cudaSuccess;
