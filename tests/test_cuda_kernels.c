@@ -240,6 +240,7 @@ static void products(void **state)
         {130, 8192, 35, 576, 0, 0, 1, true, true, true, RFA_ACT_NONE},
         {1, 1, 1, 1, 0, 0, 0, true, true, false, RFA_ACT_NONE},
         {20, 512, 100, 2100, 1, 0, 0, true, true, false, RFA_ACT_RELU},
+        {165, 512, 40, 300, 1, 0, 0, true, false, false, RFA_ACT_NONE},
         {33, 512, 48, 1088, 1, -111, 0, true, false, false, RFA_ACT_GELU},
         {32, 32, 31, 511, 0, 0, 0, false, true, false, RFA_ACT_SIGMOID},
         {165, 165, 96, 1030, 0, -111, 1, true, true, true, RFA_ACT_NONE},

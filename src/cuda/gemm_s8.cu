@@ -243,13 +243,13 @@ struct few_sources {
 };
 
 /* Past the last row or output it is the last one again: nobody reads what comes of it. */
-static __device__ few_sources find_few(const rfa_cuda_gemm_s8_args &g, uint32_t rows)
+static __device__ few_sources find_few(const rfa_cuda_gemm_s8_args &g, uint32_t first, uint32_t rows)
 {
     few_sources from;
     uint32_t lane = threadIdx.x % 32, tiles = round16(g.n) / 8;
 #pragma unroll
     for (uint32_t m = 0; m < ROW_TILES * 2; m++) {
-        uint32_t row = blockIdx.x * FEW_ROWS + m * 8 + lane / 4;
+        uint32_t row = first + m * 8 + lane / 4;
         from.a[m / 2][m % 2] = reinterpret_cast<const unsigned char *>(g.a) +
                                (row < rows ? row : rows - 1) * g.a_stride + lane % 4 * 16;
     }
@@ -318,14 +318,12 @@ static __device__ int4 add_parts(const int4 *part)
     return sum;
 }
 
-static __global__ void __launch_bounds__(32 * PARTS, 2) gemm_s8_few(const rfa_cuda_call *call, rfa_cuda_gemm_s8_args g)
+/* The tile of the rows from `first` on. Ends with nobody reading the parts. */
+static __device__ void few_tile(const rfa_cuda_gemm_s8_args &g, uint32_t first, uint32_t rows, int *part)
 {
-    RFA_SHARED(int, part); /* [PARTS][FEW_ROWS][FEW_OUTPUTS] */
-    uint32_t rows = rows_now(call, g.rows), first = blockIdx.x * FEW_ROWS, lane = threadIdx.x % 32;
-    if (first >= rows)
-        return;
     int acc[ROW_TILES][OUTPUT_TILES][4] = {};
-    sum_part(acc, find_few(g, rows), g.chunks);
+    uint32_t lane = threadIdx.x % 32;
+    sum_part(acc, find_few(g, first, rows), g.chunks);
     int *own = part + (threadIdx.x / 32 * FEW_ROWS + lane / 4) * FEW_OUTPUTS + lane % 4 * 2;
 #pragma unroll
     for (int i = 0; i < ROW_TILES * OUTPUT_TILES * 2; i++) {
@@ -340,6 +338,17 @@ static __global__ void __launch_bounds__(32 * PARTS, 2) gemm_s8_few(const rfa_cu
         largest = finish(g, find_columns(g, output), row, output, add_parts(reinterpret_cast<const int4 *>(part)));
     if (g.magnitude)
         grow_magnitude(g.magnitude, largest);
+    __syncthreads();
+}
+
+/* Where rows are usually few, there are not blocks for all that there may be: these take every gridDim.x-th tile. */
+static __global__ void __launch_bounds__(32 * PARTS, 2) gemm_s8_few(const rfa_cuda_call *call, rfa_cuda_gemm_s8_args g)
+{
+    RFA_SHARED(int, part); /* [PARTS][FEW_ROWS][FEW_OUTPUTS] */
+    uint32_t rows = rows_now(call, g.rows);
+#pragma unroll 1
+    for (uint32_t first = blockIdx.x * FEW_ROWS; first < rows; first += gridDim.x * FEW_ROWS)
+        few_tile(g, first, rows, part);
 }
 
 /* ------------------------------------------------------------------ launches */
@@ -366,7 +375,8 @@ void rfa_cuda_gemm_s8(const rfa_cuda_run *run, const rfa_cuda_gemm_s8_args *args
     else if (!few && tiles_of(*args, 64) >= 64)
         launch<2, 2, 2, 4>(run, *args); /* 64 x 64 */
     else {
-        dim3 grid(blocks_of(args->rows.most, FEW_ROWS), blocks_of(args->n, FEW_OUTPUTS));
+        unsigned down = blocks_of(args->rows.most, FEW_ROWS);
+        dim3 grid(args->few && down > 2 ? 2 : down, blocks_of(args->n, FEW_OUTPUTS));
         RFA_LAUNCH(gemm_s8_few, grid, 32 * PARTS, PARTS * FEW_ROWS * FEW_OUTPUTS * sizeof(int), run->stream, run->call,
                    *args);
     }
