@@ -226,13 +226,16 @@ static void rates(void **state)
     *sink = 0;
     shim_forget();
     double work = rfa_cuda_rate_int8(&r);
+    assert_int_equal(cudaStreamSynchronize(r.stream), cudaSuccess);
     assert_true(work > 0 && work == (double)shim_count().products * (16 * 8 * 32));
     assert_true(rfa_cuda_rate_float(&r) == BLOCKS * 256.0 * 2 * 64);
     assert_true(rfa_cuda_rate_read(&r) == 2.0 * BYTES);
+    assert_int_equal(cudaStreamSynchronize(r.stream), cudaSuccess);
     assert_int_equal(*sink, 0);
     for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
         memory[place[i]] = 4;
         rfa_cuda_rate_read(&r);
+        assert_int_equal(cudaStreamSynchronize(r.stream), cudaSuccess);
         assert_int_equal(*sink, 4);
         memory[place[i]] = *sink = 0;
     }
@@ -278,6 +281,33 @@ static void measured(void **state)
     assert_int_equal(rfa_backend_measure(&got, session), RFA_OK);
     assert_true(got.int8_macs == 0 && got.bytes_per_second == 0);
     rfa_session_end(&session);
+    rfa_model_close(&model);
+}
+
+/* Nothing stays pinned; where nothing can be, all goes on. (The arenas begin and end within pages.) */
+static void pinning(void **state)
+{
+    (void)state;
+    rfa_model *model;
+    rfa_session *session[2];
+    struct rfa_model_info info;
+    struct answer with, without;
+    assert_int_equal(rfa_model_open(&model, "../models/tiny/refatom-tiny.gguf", NULL), RFA_OK);
+    rfa_model_get_info(&info, model);
+    size_t before = shim_count().pinned;
+    open_on(&session[0], model, RFA_DEVICE_CUDA, false);
+    assert_int_equal(shim_count().pinned, before + 1);
+    shim_no_pinning(1);
+    open_on(&session[1], model, RFA_DEVICE_CUDA, false);
+    shim_no_pinning(0);
+    assert_int_equal(shim_count().pinned, before + 1);
+    assert_int_equal(cudaGetLastError(), cudaSuccess);
+    feed(&with, session[0], &info);
+    feed(&without, session[1], &info);
+    assert_memory_equal(&with, &without, sizeof with);
+    rfa_session_end(&session[0]);
+    rfa_session_end(&session[1]);
+    assert_int_equal(shim_count().pinned, before);
     rfa_model_close(&model);
 }
 
@@ -342,7 +372,7 @@ int main(void)
         cmocka_unit_test(float_model), cmocka_unit_test(first_model),    cmocka_unit_test(int8_model),
         cmocka_unit_test(no_device),   cmocka_unit_test(no_memory),      cmocka_unit_test(cpu_options),
         cmocka_unit_test(no_capture),  cmocka_unit_test(another_device), cmocka_unit_test(rates),
-        cmocka_unit_test(measured),
+        cmocka_unit_test(measured),    cmocka_unit_test(pinning),
     };
     return cmocka_run_group_tests_name("cuda_steps", tests, NULL, NULL);
 }

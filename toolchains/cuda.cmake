@@ -8,11 +8,26 @@ list(TRANSFORM cuda_kernels APPEND .cu)
 set(cuda_host ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/backend_cuda.c ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/measure_cuda.c
   ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/ops_cuda.c)
 if(RFA_CUDA)
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
+  # Every architecture that the toolkit has from sm_75 to sm_90, and PTX of the last one for newer devices.
+  set(cuda_architectures "${CMAKE_CUDA_ARCHITECTURES}")
+  set(CMAKE_CUDA_ARCHITECTURES OFF) # until the compiler is known
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    message(FATAL_ERROR "RFA_CUDA=ON, but CMake finds no nvcc that works: install the CUDA toolkit, 11.4 or newer, name its compiler "
+      "(-DCMAKE_CUDA_COMPILER=/usr/local/cuda/bin/nvcc) and, where it refuses the system's, a host compiler (-DCMAKE_CUDA_HOST_COMPILER=g++-11), or leave RFA_CUDA off")
   endif()
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
+  if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 11.4)
+    message(FATAL_ERROR "RFA_CUDA=ON: this CUDA toolkit is ${CMAKE_CUDA_COMPILER_VERSION}, 11.4 is the oldest that will do")
+  endif()
+  if(NOT cuda_architectures AND CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 11.8)
+    set(cuda_architectures 75-real 80-real 86)
+  elseif(NOT cuda_architectures)
+    set(cuda_architectures 75-real 80-real 86-real 89-real 90)
+  endif()
+  set(CMAKE_CUDA_ARCHITECTURES "${cuda_architectures}")
   target_sources(refatom PRIVATE ${cuda_kernels} ${cuda_host})
   set_source_files_properties(${cuda_kernels} PROPERTIES COMPILE_OPTIONS
     "-std=c++17;--fmad=false;-prec-div=true;-prec-sqrt=true;-ftz=false;-Xcompiler=-Wall,-Wextra,-ffp-contract=off,-fvisibility=hidden$<$<BOOL:${RFA_WERROR}>:;-Werror;all-warnings>")

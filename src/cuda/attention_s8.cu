@@ -47,12 +47,9 @@ static __device__ const float *operand(const rfa_cuda_operand &o, uint32_t rows,
 /* ------------------------------------------------------------------ keys and values */
 
 /* Half a warp a key. */
-static __global__ void __launch_bounds__(THREADS) pack_keys(const rfa_cuda_call *call, rfa_cuda_attention a)
+static __device__ void pack_keys(const rfa_cuda_attention &a, uint32_t keys, uint32_t block)
 {
-    uint32_t keys = rows_now(call, a.keys), key = (uint32_t)(thread_index() / HALF_WARP),
-             lane = threadIdx.x % HALF_WARP;
-    if (blockIdx.z >= rows_now(call, a.sequences))
-        return;
+    uint32_t key = (block * THREADS + threadIdx.x) / HALF_WARP, lane = threadIdx.x % HALF_WARP;
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
     const float *x = operand(a.k, keys, blockIdx.y, blockIdx.z, a.d) + (key < keys ? key : 0) * a.k.stride;
     uint32_t largest = 0;
@@ -73,13 +70,10 @@ static __global__ void __launch_bounds__(THREADS) pack_keys(const rfa_cuda_call 
         p.k_scale[key] = key < keys ? scale : 0.0f;
 }
 
-/* 16 columns a block, 16 threads a column. */
-static __global__ void __launch_bounds__(THREADS) pack_values(const rfa_cuda_call *call, rfa_cuda_attention a)
+/* 16 columns a block, 16 threads a column; all of the block come here. */
+static __device__ void pack_values(const rfa_cuda_attention &a, uint32_t keys, uint32_t block, uint32_t *largest)
 {
-    RFA_SHARED(uint32_t, largest);
-    uint32_t keys = rows_now(call, a.keys), c = blockIdx.x * 16 + threadIdx.x % 16, part = threadIdx.x / 16;
-    if (blockIdx.z >= rows_now(call, a.sequences))
-        return;
+    uint32_t c = block * 16 + threadIdx.x % 16, part = threadIdx.x / 16;
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
     const float *x = operand(a.v, keys, blockIdx.y, blockIdx.z, a.d) + (c < a.d ? c : 0);
     uint32_t own = 0;
@@ -105,14 +99,28 @@ static __global__ void __launch_bounds__(THREADS) pack_values(const rfa_cuda_cal
         p.v_scale[c] = c < a.d ? scale : 0.0f;
 }
 
+/* The first blocks take keys, the others values. */
+static __global__ void __launch_bounds__(THREADS) pack(const rfa_cuda_call *call, rfa_cuda_attention a, uint32_t key_blocks)
+{
+    RFA_SHARED(uint32_t, largest); /* [THREADS] */
+    uint32_t keys = rows_now(call, a.keys);
+    if (blockIdx.z >= rows_now(call, a.sequences))
+        return;
+    if (blockIdx.x < key_blocks)
+        pack_keys(a, keys, blockIdx.x);
+    else
+        pack_values(a, keys, blockIdx.x - key_blocks, largest);
+}
+
 /* ------------------------------------------------------------------ rows */
 
-/* A warp's 16 query rows: quantised in shared memory, and what their lanes know of rows g and g+8. */
-struct warp_rows {
-    const uint4 *q; /* [16][chunks*4] */
-    float scale[2]; /* of the queries */
-    float max[2];   /* +infinity: a row without a usable maximum, whose numerators are zeros */
-    float sum[2];   /* of the numerators */
+/* A warp's 16 query rows: what its lanes know of rows g and g+8. */
+template <int CHUNKS> struct warp_rows {
+    static constexpr size_t shared = WARP_ROWS * (CHUNKS * 64 + sizeof(float)); /* bytes on the way there */
+    uint4 q[CHUNKS][2]; /* quantised */
+    float scale[2];     /* of the queries */
+    float max[2];       /* +infinity: a row without a usable maximum, whose numerators are zeros */
+    float sum[2];       /* of the numerators */
 };
 
 static __device__ void quantize_queries(const rfa_cuda_attention &a, const float *x, uint32_t first, uint32_t rows,
@@ -136,63 +144,125 @@ static __device__ void quantize_queries(const rfa_cuda_attention &a, const float
     }
 }
 
-/* Scores of rows g and g+8 with keys 8 tile + 2 t and the next: {g, g, g+8, g+8}. */
-static __device__ void scores(const packed &p, const warp_rows &w, uint32_t tile, float s[4])
+/* `own`: the warp's shared memory, 16 rows and their scales. */
+template <int CHUNKS>
+static __device__ warp_rows<CHUNKS> find_rows(const rfa_cuda_attention &a, const float *x, uint32_t first, uint32_t rows,
+                                              unsigned char *own)
 {
-    uint32_t lane = threadIdx.x % 32;
-    int acc[4] = {0, 0, 0, 0};
-    const uint4 *q = w.q + lane / 4 * p.k_chunks * 4 + lane % 4;
-#pragma unroll 2 /* there are four at most: more copies of the loop would only fill the instruction cache */
-    for (uint32_t i = 0; i < p.k_chunks; i++)
-        mma_chunk(acc, q[i * 4], q[i * 4 + 8 * p.k_chunks * 4],
-                  reinterpret_cast<const uint4 *>(p.k)[((size_t)tile * p.k_chunks + i) * 32 + lane]);
-    for (int i = 0; i < 4; i++)
-        s[i] = fmaf((float)acc[i], w.scale[i / 2] * p.k_scale[tile * 8 + lane % 4 * 2 + i % 2], 0.0f);
+    const uint32_t stride = CHUNKS * 64, lane = threadIdx.x % 32;
+    float *scales = reinterpret_cast<float *>(own + WARP_ROWS * stride);
+    const uint4 *q = reinterpret_cast<const uint4 *>(own) + lane / 4 * CHUNKS * 4 + lane % 4;
+    warp_rows<CHUNKS> w = {};
+    quantize_queries(a, x, first, rows, stride, reinterpret_cast<signed char *>(own), scales);
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < CHUNKS; i++) {
+        w.q[i][0] = q[i * 4];
+        w.q[i][1] = q[i * 4 + 8 * CHUNKS * 4];
+    }
+    w.scale[0] = scales[lane / 4];
+    w.scale[1] = scales[lane / 4 + 8];
+    return w;
 }
 
-static __device__ void find_maximum(const packed &p, warp_rows &w, uint32_t keys)
+/* A sum of at most 256 products is below 2^22. In front of RFA_ROUND's bits it is the float RFA_ROUND + sum, which makes
+ * a float of it with one subtraction: conversions have few units. */
+constexpr int ROUND_BITS = 0x4b400000;
+
+/* Scores of rows g and g+8 with keys 8 tile + 2 t and the next: {g, g, g+8, g+8}. */
+template <int CHUNKS>
+static __device__ void scores(const packed &p, const warp_rows<CHUNKS> &w, uint32_t tile, float s[4])
 {
-    bool bad[2] = {false, false};
-    w.max[0] = w.max[1] = -INFINITY;
-    for (uint32_t tile = 0; tile < p.k_tiles; tile++) {
+    uint32_t lane = threadIdx.x % 32;
+    int acc[4] = {ROUND_BITS, ROUND_BITS, ROUND_BITS, ROUND_BITS};
+    const uint4 *k = reinterpret_cast<const uint4 *>(p.k) + (size_t)tile * CHUNKS * 32 + lane;
+    float2 scale = reinterpret_cast<const float2 *>(p.k_scale)[tile * 4 + lane % 4];
+#pragma unroll
+    for (int i = 0; i < CHUNKS; i++)
+        mma_chunk(acc, w.q[i][0], w.q[i][1], k[i * 32]);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        s[i] = fmaf(rfa_bits_float((uint32_t)acc[i]) - RFA_ROUND, w.scale[i / 2] * (i % 2 ? scale.y : scale.x), 0.0f);
+}
+
+/* What a lane has seen of its two rows so far. */
+struct maximum {
+    float max[2];
+    bool bad[2]; /* a score that is no number, or infinite */
+};
+
+/* TILES of keys at once, so that their products wait for memory together. ALL: none of their keys is past the last. */
+template <bool ALL, int TILES, int CHUNKS>
+static __device__ void add_to_maximum(const packed &p, const warp_rows<CHUNKS> &w, uint32_t first, uint32_t keys, maximum *m)
+{
+#pragma unroll
+    for (uint32_t u = 0; u < TILES; u++) {
+        uint32_t tile = first + u;
+        if (!ALL && tile >= p.k_tiles)
+            break;
         float s[4];
         scores(p, w, tile, s);
+#pragma unroll
         for (int i = 0; i < 4; i++)
-            if (tile * 8 + threadIdx.x % 4 * 2 + i % 2 < keys) {
-                bad[i / 2] |= !(s[i] < INFINITY);
-                w.max[i / 2] = rfa_max(w.max[i / 2], s[i]);
+            if (ALL || tile * 8 + threadIdx.x % 4 * 2 + i % 2 < keys) {
+                m->bad[i / 2] |= !(s[i] < INFINITY);
+                m->max[i / 2] = rfa_max(m->max[i / 2], s[i]);
             }
     }
+}
+
+template <int CHUNKS>
+static __device__ void find_maximum(const packed &p, warp_rows<CHUNKS> &w, uint32_t keys)
+{
+    enum { TILES = 4 };
+    maximum m = {{-INFINITY, -INFINITY}, {false, false}};
+    uint32_t tile = 0;
+    for (; (tile + TILES) * 8 <= keys; tile += TILES)
+        add_to_maximum<true, TILES>(p, w, tile, keys, &m);
+    for (; tile < p.k_tiles; tile += TILES)
+        add_to_maximum<false, TILES>(p, w, tile, keys, &m);
     for (int r = 0; r < 2; r++) {
-        float max = bad[r] ? INFINITY : w.max[r];
+        float max = m.bad[r] ? INFINITY : m.max[r];
         for (int distance = 1; distance < 4; distance *= 2)
             max = rfa_max(max, __shfl_xor_sync(ALL_LANES, max, distance));
         w.max[r] = max > -INFINITY ? max : INFINITY;
     }
 }
 
-/* One chunk of 64 keys: numerators of both rows in two parts, as operands, and into the partial sums. */
-static __device__ void numerators(const packed &p, const warp_rows &w, uint32_t chunk, uint32_t keys, float factor,
-                                  uint32_t high[2][4], uint32_t low[2][4], float sum[2][4])
+/* Numerators of one chunk of 64 keys, both rows: in two parts, as operands, and added to the partial sums. */
+struct shares {
+    uint32_t high[2][4], low[2][4];
+};
+
+/* One numerator, a whole number up to 16256, as 128 high + low: both are rounded by adding RFA_ROUND, whose last bits then
+ * are the number. */
+static __device__ void add_share(shares *v, float *sum, float y, int row, uint32_t i, int j)
 {
-    for (int i = 0; i < 4; i++)
-        high[0][i] = high[1][i] = low[0][i] = low[1][i] = 0;
+    float rounded = rfa_numerator(y) + RFA_ROUND, n = rounded - RFA_ROUND;
+    uint32_t high = rfa_float_bits(fmaf(n, 0x1p-7f, RFA_ROUND)), low = rfa_float_bits(rounded) - (high << 7);
+    uint32_t shift = i % 2 * 16 + j * 8;
+    *sum += n;
+    v->high[row][i / 2] |= (high & 0xff) << shift;
+    v->low[row][i / 2] |= (low & 0xff) << shift;
+}
+
+template <bool ALL, int CHUNKS>
+static __device__ void numerators(const packed &p, const warp_rows<CHUNKS> &w, uint32_t chunk, uint32_t keys, float factor,
+                                  shares *v, float sum[2][4])
+{
+    *v = {};
 #pragma unroll
     for (uint32_t i = 0; i < 8; i++) {
         uint32_t tile = chunk * 8 + i;
-        if (tile >= p.k_tiles)
+        if (!ALL && tile >= p.k_tiles)
             break;
         float s[4];
         scores(p, w, tile, s);
 #pragma unroll
         for (int j = 0; j < 4; j++) {
-            bool real = tile * 8 + threadIdx.x % 4 * 2 + j % 2 < keys && w.max[j / 2] < INFINITY;
-            float n = real ? rintf(rfa_numerator(factor * (s[j] - w.max[j / 2]))) : 0.0f;
-            float h = rintf(n * 0x1p-7f);
-            uint32_t shift = i % 2 * 16 + j % 2 * 8;
-            sum[j / 2][i % 2 * 2 + j % 2] += n;
-            high[j / 2][i / 2] |= (uint32_t)(uint8_t)(int8_t)h << shift;
-            low[j / 2][i / 2] |= (uint32_t)(uint8_t)(int8_t)fmaf(h, -128.0f, n) << shift;
+            bool real = (ALL || tile * 8 + threadIdx.x % 4 * 2 + j % 2 < keys) && w.max[j / 2] < INFINITY;
+            float y = real ? factor * (s[j] - w.max[j / 2]) : RFA_NUMERATOR_MIN; /* whose numerator is 0 */
+            add_share(v, &sum[j / 2][i % 2 * 2 + j % 2], y, j / 2, i, j % 2);
         }
     }
 }
@@ -209,30 +279,36 @@ static __device__ float tree_of_row(const float p[4])
 }
 
 /* Columns of GROUP tiles, all keys; returns with the rows' sums. */
-static __device__ void multiply_values(const packed &p, warp_rows &w, uint32_t first_tile, uint32_t keys, float factor,
-                                       int acc_high[GROUP][4], int acc_low[GROUP][4])
+template <int CHUNKS>
+static __device__ void multiply_values(const packed &p, warp_rows<CHUNKS> &w, uint32_t first_tile, uint32_t keys,
+                                       float factor, int acc_high[GROUP][4], int acc_low[GROUP][4])
 {
     float sum[2][4] = {};
     for (uint32_t chunk = 0; chunk < p.v_chunks; chunk++) {
-        uint32_t high[2][4], low[2][4];
-        numerators(p, w, chunk, keys, factor, high, low, sum);
+        shares s;
+        if (chunk * 64 + 64 <= keys)
+            numerators<true>(p, w, chunk, keys, factor, &s, sum);
+        else
+            numerators<false>(p, w, chunk, keys, factor, &s, sum);
 #pragma unroll
         for (uint32_t n = 0; n < GROUP; n++) {
             if (first_tile + n >= p.v_tiles)
                 break;
             uint4 v = reinterpret_cast<const uint4 *>(
                 p.v)[((size_t)(first_tile + n) * p.v_chunks + chunk) * 32 + threadIdx.x % 32];
-            mma_chunk(acc_high[n], make_uint4(high[0][0], high[0][1], high[0][2], high[0][3]),
-                      make_uint4(high[1][0], high[1][1], high[1][2], high[1][3]), v);
-            mma_chunk(acc_low[n], make_uint4(low[0][0], low[0][1], low[0][2], low[0][3]),
-                      make_uint4(low[1][0], low[1][1], low[1][2], low[1][3]), v);
+            mma_chunk(acc_high[n], make_uint4(s.high[0][0], s.high[0][1], s.high[0][2], s.high[0][3]),
+                      make_uint4(s.high[1][0], s.high[1][1], s.high[1][2], s.high[1][3]), v);
+            mma_chunk(acc_low[n], make_uint4(s.low[0][0], s.low[0][1], s.low[0][2], s.low[0][3]),
+                      make_uint4(s.low[1][0], s.low[1][1], s.low[1][2], s.low[1][3]), v);
         }
     }
     for (int r = 0; r < 2; r++)
         w.sum[r] = tree_of_row(sum[r]);
 }
 
-static __global__ void __launch_bounds__(BLOCK) attention_s8(const rfa_cuda_call *call, rfa_cuda_attention a)
+/* CHUNKS: of a head's columns. */
+template <int CHUNKS>
+static __global__ void __launch_bounds__(BLOCK, 2) attention_s8(const rfa_cuda_call *call, rfa_cuda_attention a)
 {
     RFA_SHARED(unsigned char, memory);
     uint32_t rows = rows_now(call, a.rows), keys = rows_now(call, a.keys), warp = threadIdx.x / 32,
@@ -240,13 +316,8 @@ static __global__ void __launch_bounds__(BLOCK) attention_s8(const rfa_cuda_call
     if (blockIdx.z >= rows_now(call, a.sequences) || first >= rows) /* whole warps; no barrier of the block follows */
         return;
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
-    uint32_t stride = p.k_chunks * 64;
-    unsigned char *own = memory + warp * (WARP_ROWS * stride + WARP_ROWS * sizeof(float));
-    float *scales = reinterpret_cast<float *>(own + WARP_ROWS * stride);
-    quantize_queries(a, operand(a.q, rows, blockIdx.y, blockIdx.z, a.d), first, rows, stride,
-                     reinterpret_cast<signed char *>(own), scales);
-    __syncwarp();
-    warp_rows w = {reinterpret_cast<const uint4 *>(own), {scales[lane / 4], scales[lane / 4 + 8]}, {}, {}};
+    warp_rows<CHUNKS> w = find_rows<CHUNKS>(a, operand(a.q, rows, blockIdx.y, blockIdx.z, a.d), first, rows,
+                                            memory + warp * warp_rows<CHUNKS>::shared);
     find_maximum(p, w, keys);
     float factor = rfa_numerator_scale(a.scale);
     float *dst = a.dst + ((size_t)blockIdx.z * rows + first) * a.dst_stride + (size_t)blockIdx.y * a.d;
@@ -272,14 +343,18 @@ size_t rfa_cuda_attention_scratch(size_t sequences, size_t heads, size_t keys, s
     return sequences * heads * round16_bytes(head_bytes(keys, d));
 }
 
+template <int CHUNKS> static void launch(const rfa_cuda_run *run, const rfa_cuda_attention &a)
+{
+    dim3 grid(blocks_of(a.rows.most, WARPS * WARP_ROWS), a.heads, a.sequences.most);
+    RFA_LAUNCH(attention_s8<CHUNKS>, grid, BLOCK, WARPS * warp_rows<CHUNKS>::shared, run->stream, run->call, a);
+}
+
 void rfa_cuda_attention_s8(const rfa_cuda_run *run, const rfa_cuda_attention *args)
 {
-    unsigned heads = args->heads, sequences = args->sequences.most;
-    uint32_t stride = (args->d + 63) / 64 * 64;
-    dim3 key_grid(blocks_of((args->keys.most + 7) / 8 * 8, THREADS / HALF_WARP), heads, sequences),
-        value_grid(blocks_of(args->d, 16), heads, sequences),
-        grid(blocks_of(args->rows.most, WARPS * WARP_ROWS), heads, sequences);
-    RFA_LAUNCH(pack_keys, key_grid, THREADS, 0, run->stream, run->call, *args);
-    RFA_LAUNCH(pack_values, value_grid, THREADS, THREADS * sizeof(uint32_t), run->stream, run->call, *args);
-    RFA_LAUNCH(attention_s8, grid, BLOCK, WARPS * WARP_ROWS * (stride + sizeof(float)), run->stream, run->call, *args);
+    static void (*const start[])(const rfa_cuda_run *, const rfa_cuda_attention &) = {launch<1>, launch<2>, launch<3>,
+                                                                                    launch<4>};
+    unsigned key_blocks = blocks_of((args->keys.most + 7) / 8 * 8, THREADS / HALF_WARP);
+    dim3 grid(key_blocks + blocks_of(args->d, 16), args->heads, args->sequences.most);
+    RFA_LAUNCH(pack, grid, THREADS, THREADS * sizeof(uint32_t), run->stream, run->call, *args, key_blocks);
+    start[(args->d - 1) / 64](run, *args); /* ops_cuda.c lets heads of 256 columns pass */
 }

@@ -1,6 +1,6 @@
 /* The CUDA backend: one device, one stream, one piece of its memory.
  *
- *     memory    call | arena: the session's plan, offset by offset | scratch: the largest step's | weights
+ *     memory    call | arena: the session's plan, offset by offset | scratch: the largest step's | magnitudes | weights
  *     stage     a graph captured at open. It serves every call, because kernels read the call's numbers of rows from
  *               device memory and are started for the largest; single steps are started directly, by the same code. */
 #include <stdio.h>
@@ -14,13 +14,15 @@
 #include "quant.h"
 #include "sizes.h"
 
-enum { ALIGN = 256, LEAST_CAPABILITY = 75 };
+enum { ALIGN = 256, LEAST_CAPABILITY = 75, PAGE = 65536 /* the largest that systems have, or more */ };
 
 struct state {
     struct rfa_cuda_device d;
     const struct rfa_log *log;
     unsigned char *memory;
     size_t bytes;
+    unsigned char *pinned; /* of the session's arena; NULL: the system refused */
+    size_t pinned_bytes;
     struct rfa_cuda_call *call; /* on the device */
     struct rfa_cuda_call next;  /* on its way there: a copy may read it until the stream is waited for */
     struct rfa_cuda_step *step;
@@ -160,6 +162,7 @@ static void lay_out(struct state *st, const struct rfa_session *s, struct carve 
     st->call = carve(c, sizeof *st->call);
     st->d.arena = carve(c, s->arena_bytes);
     st->d.scratch = carve(c, largest_scratch(s));
+    st->d.magnitude = carve(c, (size_t)g->step_count * sizeof *st->d.magnitude);
     for (int i = 0; i < g->step_count; i++) {
         const struct rfa_step *step = &g->step[i];
         struct rfa_cuda_step *on = &st->step[i];
@@ -252,11 +255,56 @@ static enum rfa_status take_memory(struct state *st, const struct rfa_session *s
     return clear_arena(st, s);
 }
 
+/* From pinned memory inputs are copied by the device itself, several times as fast; where the system refuses to pin,
+ * the runtime copies them twice. Only pages that are the arena's alone: in others there may be memory of another
+ * session, and a page is pinned once. */
+static void pin_arena(struct state *st, const struct rfa_session *s)
+{
+    size_t before = (PAGE - (uintptr_t)s->arena % PAGE) % PAGE;
+    if (s->arena_bytes < before + PAGE)
+        return;
+    unsigned char *begin = s->arena + before;
+    size_t bytes = (s->arena_bytes - before) / PAGE * PAGE;
+    if (cudaHostRegister(begin, bytes, cudaHostRegisterDefault) == cudaSuccess) {
+        st->pinned = begin;
+        st->pinned_bytes = bytes;
+    } else {
+        cudaGetLastError(); /* no failure: cleared */
+    }
+}
+
+/* Of so many bytes of the host's memory, those before the next edge of what is pinned. */
+static size_t before_edge(const struct state *st, const unsigned char *host, size_t bytes)
+{
+    const unsigned char *begin = st->pinned, *end = begin ? begin + st->pinned_bytes : NULL;
+    const unsigned char *edge = host < begin ? begin : end;
+    return begin && host < edge && (size_t)(edge - host) < bytes ? (size_t)(edge - host) : bytes;
+}
+
+/* A tensor's bytes, in pieces: a copy must not cross the edge of pinned memory. */
+static cudaError_t copy(const struct state *st, const struct rfa_session *s, int tensor, size_t bytes,
+                        enum cudaMemcpyKind kind)
+{
+    unsigned char *host = rfa_data(s, tensor), *device = st->d.arena + s->block[tensor].offset;
+    bool up = kind == cudaMemcpyHostToDevice;
+    cudaError_t error = cudaSuccess;
+    for (size_t done = 0, piece; done < bytes && error == cudaSuccess; done += piece) {
+        piece = before_edge(st, host + done, bytes - done);
+        error =
+            cudaMemcpyAsync((up ? device : host) + done, (up ? host : device) + done, piece, kind, st->d.run.stream);
+    }
+    return error;
+}
+
 /* ------------------------------------------------------------------ running */
 
 static enum rfa_status launch(const struct state *st, const struct rfa_session *s, int first, int end)
 {
     const struct rfa_graph *g = &s->model->graph;
+    if (first < end && first == g->stage_begin[g->step[first].stage])
+        CUDA_TRY(
+            st->log, "clearing magnitudes", restart,
+            cudaMemsetAsync(st->d.magnitude, 0, (size_t)g->step_count * sizeof *st->d.magnitude, st->d.run.stream));
     for (int i = first; i < end; i++) {
         rfa_cuda_ops[g->step[i].op].run(&st->d, s, &g->step[i]);
         CUDA_TRY(st->log, g->step[i].name, restart, cudaGetLastError());
@@ -356,18 +404,14 @@ static size_t current_bytes(const struct rfa_session *s, int tensor)
 static enum rfa_status put(void *state, const struct rfa_session *s, int tensor)
 {
     struct state *st = state;
-    CUDA_TRY(st->log, "an input", restart,
-             cudaMemcpyAsync(st->d.arena + s->block[tensor].offset, rfa_data(s, tensor), current_bytes(s, tensor),
-                             cudaMemcpyHostToDevice, st->d.run.stream));
+    CUDA_TRY(st->log, "an input", restart, copy(st, s, tensor, current_bytes(s, tensor), cudaMemcpyHostToDevice));
     return RFA_OK;
 }
 
 static enum rfa_status get(void *state, const struct rfa_session *s, int tensor)
 {
     struct state *st = state;
-    CUDA_TRY(st->log, "a result", restart,
-             cudaMemcpyAsync(rfa_data(s, tensor), st->d.arena + s->block[tensor].offset, current_bytes(s, tensor),
-                             cudaMemcpyDeviceToHost, st->d.run.stream));
+    CUDA_TRY(st->log, "a result", restart, copy(st, s, tensor, current_bytes(s, tensor), cudaMemcpyDeviceToHost));
     return sync(state, s);
 }
 
@@ -389,9 +433,13 @@ static void close(void *state)
     struct state *st = state;
     if (!st)
         return;
+    if (st->d.run.stream) /* after a failure there may be copies from memory that its owner takes back now */
+        cudaStreamSynchronize(st->d.run.stream);
     for (int i = 0; i < RFA_STAGE_COUNT; i++)
         if (st->graph[i])
             cudaGraphExecDestroy(st->graph[i]);
+    if (st->pinned)
+        cudaHostUnregister(st->pinned);
     cudaFree(st->memory);
     if (st->d.run.stream)
         cudaStreamDestroy(st->d.run.stream);
@@ -405,6 +453,7 @@ static enum rfa_status prepare(struct state *st, const struct rfa_session *s)
     RFA_TRY(find_device(st));
     RFA_TRY(check_steps(st, s));
     RFA_TRY(take_memory(st, s));
+    pin_arena(st, s);
     RFA_TRY(upload_weights(st, s));
     RFA_TRY(load_kernels(st, s));
     for (int i = 0; i < RFA_STAGE_COUNT; i++)

@@ -72,8 +72,20 @@ static inline __device__ float table_value(rfa_cuda_table t, size_t i)
     return t.half ? weight_value(static_cast<const uint16_t *>(t.data)[i]) : static_cast<const float *>(t.data)[i];
 }
 
-/* The end of sum16: lane j of a half-warp holds partial sum j, all get the result. Additions commute, so exchanging both
- * ways gives the tree's bits. All lanes of the warp take part. */
+/* Four neighbours, the first on 16 bytes. */
+static inline __device__ void read4(float v[4], const float *from)
+{
+    float4 all = *reinterpret_cast<const float4 *>(from);
+    v[0] = all.x, v[1] = all.y, v[2] = all.z, v[3] = all.w;
+}
+
+static inline __device__ void write4(float *to, const float v[4])
+{
+    *reinterpret_cast<float4 *>(to) = make_float4(v[0], v[1], v[2], v[3]);
+}
+
+/* The end of sum16: lane j of a half-warp holds partial sum j, all get the result. Additions commute, so exchanging
+ * both ways gives the tree's bits. All lanes of the warp take part. */
 static inline __device__ float tree16(float p)
 {
     p += __shfl_xor_sync(ALL_LANES, p, 8);
@@ -90,6 +102,20 @@ static inline __device__ uint32_t largest16(uint32_t m)
         m = other > m ? other : m;
     }
     return m;
+}
+
+static inline __device__ uint32_t largest32(uint32_t m)
+{
+    uint32_t half = largest16(m), other = __shfl_xor_sync(ALL_LANES, half, 16);
+    return other > half ? other : half;
+}
+
+/* A maximum of integers is the same in any order. One exchange with memory a warp, whose lanes all take part. */
+static inline __device__ void grow_magnitude(uint32_t *magnitude, uint32_t own)
+{
+    own = largest32(own);
+    if (threadIdx.x % 32 == 0)
+        atomicMax(magnitude, own);
 }
 
 /* ------------------------------------------------------------------ tensor cores

@@ -14,11 +14,9 @@
 extern "C" {
 #endif
 
-enum {
-    RFA_CUDA_VARS = 4,
-    RFA_CUDA_KEYS = 2815
-}; /* most keys of float attention: its scores fill the 48 KiB of shared memory, with heads of 256 columns to the byte
-    */
+/* What fills the 48 KiB of shared memory: the scores of float attention, with heads of 256 columns, and a normalised
+ * row. */
+enum { RFA_CUDA_VARS = 4, RFA_CUDA_KEYS = 2815, RFA_CUDA_NORM_COLUMNS = 12272 };
 
 /* The current call, in the device's memory. */
 struct rfa_cuda_call {
@@ -74,8 +72,9 @@ struct rfa_cuda_gemm_s8_args {
     uint32_t n, chunks;
     struct rfa_cuda_rows rows;
     enum rfa_act act;
-    int relu_last; /* after the residual */
-    int few;       /* rows are usually far fewer than their maximum */
+    int relu_last;       /* after the residual */
+    int few;             /* rows are usually far fewer than their maximum */
+    uint32_t *magnitude; /* grows to the largest rfa_magnitude of the results; NULL: nobody asks */
 };
 void rfa_cuda_gemm_s8(const struct rfa_cuda_run *run, const struct rfa_cuda_gemm_s8_args *args);
 
@@ -108,9 +107,10 @@ struct rfa_cuda_norm_args {
 void rfa_cuda_norm(const struct rfa_cuda_run *run, const struct rfa_cuda_norm_args *args);
 void rfa_cuda_quantize(const struct rfa_cuda_run *run, struct rfa_cuda_q8 q, const float *x, uint32_t n,
                        struct rfa_cuda_rows rows);
-/* One scale for all; `magnitude` is a word of scratch. */
+/* The largest rfa_magnitude of a whole map, for the one scale that its values are quantised with. */
+void rfa_cuda_magnitude(const struct rfa_cuda_run *run, uint32_t *magnitude, const float *x, size_t count);
 void rfa_cuda_quantize_map(const struct rfa_cuda_run *run, struct rfa_cuda_q8 q, const float *x, uint32_t pixels,
-                           uint32_t channels, uint32_t *magnitude);
+                           uint32_t channels, const uint32_t *magnitude);
 void rfa_cuda_unit(const struct rfa_cuda_run *run, float *dst, const float *x, uint32_t n, struct rfa_cuda_rows rows);
 void rfa_cuda_softmax(const struct rfa_cuda_run *run, float *dst, const float *x, uint32_t n,
                       struct rfa_cuda_rows rows);

@@ -128,21 +128,39 @@ static void run_norm(const struct rfa_cuda_device *d, const struct rfa_session *
     rfa_cuda_norm(&d->run, &args);
 }
 
-static void run_quantize(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
+static const char *refuses_norm(const struct rfa_session *s, const struct rfa_step *step)
 {
-    struct rfa_cuda_q8 q = q8(d, s, step->out[0]);
-    const float *x = data(d, s, step->in[0]);
-    if (rfa_tensor(s, step->out[0])->type == RFA_TENSOR_Q8)
-        rfa_cuda_quantize(&d->run, q, x, cols(s, step->in[0]), rows(s, step->in[0]));
-    else
-        rfa_cuda_quantize_map(&d->run, q, x, (uint32_t)rfa_max_rows(s, step->in[0]), cols(s, step->in[0]),
-                              (uint32_t *)(void *)d->scratch);
+    (void)s;
+    return step->w.k > RFA_CUDA_NORM_COLUMNS ? "rows of more than 12272 columns to normalise" : NULL;
 }
 
-static size_t scratch_word(const struct rfa_session *s, const struct rfa_step *step)
+/* Where the step that made a map has left its largest magnitude; NULL: it has not, and that is to be found. */
+static uint32_t *known_magnitude(const struct rfa_cuda_device *d, const struct rfa_session *s, int map)
 {
-    (void)s, (void)step;
-    return sizeof(uint32_t);
+    const struct rfa_step *step =
+        rfa_map_magnitude(s, map) ? &s->model->graph.step[rfa_tensor(s, map)->producer] : NULL;
+    bool int8_conv = step && step->op == RFA_OP_CONV && step->w.type == RFA_TYPE_I8;
+    return int8_conv ? d->magnitude + (step - s->model->graph.step) : NULL;
+}
+
+static void quantize_map(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
+{
+    const float *x = data(d, s, step->in[0]);
+    uint32_t *magnitude = known_magnitude(d, s, step->in[0]), pixels = (uint32_t)rfa_max_rows(s, step->in[0]);
+    if (!magnitude) {
+        magnitude = d->magnitude + (step - s->model->graph.step);
+        rfa_cuda_magnitude(&d->run, magnitude, x, (size_t)pixels * cols(s, step->in[0]));
+    }
+    rfa_cuda_quantize_map(&d->run, q8(d, s, step->out[0]), x, pixels, cols(s, step->in[0]), magnitude);
+}
+
+static void run_quantize(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
+{
+    if (rfa_tensor(s, step->out[0])->type == RFA_TENSOR_Q8)
+        rfa_cuda_quantize(&d->run, q8(d, s, step->out[0]), data(d, s, step->in[0]), cols(s, step->in[0]),
+                          rows(s, step->in[0]));
+    else
+        quantize_map(d, s, step);
 }
 
 static void run_unit(const struct rfa_cuda_device *d, const struct rfa_session *s, const struct rfa_step *step)
@@ -329,6 +347,7 @@ static void run_conv(const struct rfa_cuda_device *d, const struct rfa_session *
     if (step->w.type == RFA_TYPE_I8) {
         int8.a_scale = scales(d, s, step->in[0]);
         int8.a_zero = rfa_tensor(s, step->in[0])->zero;
+        int8.magnitude = known_magnitude(d, s, step->out[0]);
         rfa_cuda_gemm_s8(&d->run, &int8);
     } else {
         rfa_cuda_gemm_f32(&d->run, &wide);
@@ -576,8 +595,8 @@ const struct rfa_cuda_op rfa_cuda_ops[RFA_OP_COUNT] = {
     [RFA_OP_CONSTANT] = {run_constant, NULL, NULL},
     [RFA_OP_ZERO] = {run_zero, NULL, NULL},
     [RFA_OP_EMBED] = {run_embed, NULL, NULL},
-    [RFA_OP_QUANTIZE] = {run_quantize, scratch_word, NULL},
-    [RFA_OP_NORM] = {run_norm, NULL, NULL},
+    [RFA_OP_QUANTIZE] = {run_quantize, NULL, NULL},
+    [RFA_OP_NORM] = {run_norm, NULL, refuses_norm},
     [RFA_OP_LINEAR] = {run_linear, scratch_linear, NULL},
     [RFA_OP_ATTENTION] = {run_attention, scratch_attention, refuses_attention},
     [RFA_OP_SELF_ATTENTION] = {run_self_attention, scratch_self_attention, refuses_attention},

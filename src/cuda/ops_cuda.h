@@ -20,6 +20,7 @@ struct rfa_cuda_step {
 struct rfa_cuda_device {
     struct rfa_cuda_run run;
     unsigned char *arena, *scratch;
+    uint32_t *magnitude; /* by step: the largest of its results, where they are a map; zeros when a stage begins */
     const struct rfa_cuda_step *step; /* by step of the graph */
 };
 

@@ -1,6 +1,175 @@
-/* Ops over rows: half a warp a row, lane j with partial sum j of sum16. Rows are read again rather than kept: they stay
- * in the first-level cache. */
+/* Ops over rows. Lane j of half a warp holds partial sum j of sum16. */
+#include <stddef.h>
+
 #include "device.h"
+
+/* ------------------------------------------------------------------ a block a row
+ *
+ * Where a row is quantised. A maximum is the same in any order, so all threads look for it, four columns at a time. */
+enum { ROW_BLOCK = 128 };
+
+/* Enough threads for a row's groups of four, in whole warps. */
+static unsigned row_block(size_t n)
+{
+    size_t threads = (n + 127) / 128 * 32;
+    return threads < ROW_BLOCK ? (unsigned)threads : (unsigned)ROW_BLOCK;
+}
+
+/* Columns i ... i+3 of a row of n, zeros past the end; `whole`: it begins on 16 bytes and n is a multiple of four. */
+static __device__ void columns_of(float v[4], const float *x, uint32_t i, uint32_t n, bool whole)
+{
+    if (whole && i < n)
+        return read4(v, x + i);
+#pragma unroll
+    for (uint32_t j = 0; j < 4; j++)
+        v[j] = i + j < n ? x[i + j] : 0.0f;
+}
+
+/* The largest of all threads' a, and of their b; all get them. The block's first call. */
+static __device__ void largest_of_block(uint32_t *a, uint32_t *b, uint32_t warps[2][ROW_BLOCK / 32])
+{
+    *a = largest32(*a);
+    *b = largest32(*b);
+    if (threadIdx.x % 32 == 0) {
+        warps[0][threadIdx.x / 32] = *a;
+        warps[1][threadIdx.x / 32] = *b;
+    }
+    __syncthreads();
+    for (uint32_t w = 0; w < blockDim.x / 32; w++) {
+        *a = warps[0][w] > *a ? warps[0][w] : *a;
+        *b = warps[1][w] > *b ? warps[1][w] : *b;
+    }
+}
+
+/* Quantises row blockIdx.x, whose columns i ... i+3 are four(v, i), zeros past column n. */
+template <class Four>
+static __device__ void write_q8(rfa_cuda_q8 q, uint32_t n, uint32_t warps[2][ROW_BLOCK / 32], Four four)
+{
+    uint32_t above = 0, below = 0, stride = (uint32_t)rfa_row_bytes(n);
+    for (uint32_t i = threadIdx.x * 4; i < n; i += blockDim.x * 4) {
+        float v[4];
+        four(v, i);
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            uint32_t *side = v[j] < 0.0f ? &below : &above, magnitude = rfa_magnitude(v[j]);
+            *side = magnitude > *side ? magnitude : *side;
+        }
+    }
+    largest_of_block(&above, &below, warps);
+    float multiplier, scale = rfa_quant_steps(rfa_quant_reach(above, below, q.zero), (float)(RFA_QMAX - q.zero), &multiplier);
+    uint32_t *to = reinterpret_cast<uint32_t *>(q.q + (size_t)blockIdx.x * stride);
+    for (uint32_t i = threadIdx.x * 4; i < stride; i += blockDim.x * 4) {
+        float v[4];
+        uint32_t bytes = 0;
+        four(v, i);
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            int8_t value = multiplier != 0.0f ? rfa_quant_value_from(v[j], multiplier, q.zero) : (int8_t)q.zero;
+            bytes |= (uint32_t)(uint8_t)value << 8 * j;
+        }
+        to[i / 4] = bytes;
+    }
+    if (threadIdx.x == 0)
+        q.scale[blockIdx.x] = scale;
+}
+
+struct norm_memory {
+    uint32_t warps[2][ROW_BLOCK / 32];
+    float mean, rstd, pad[2];
+    float x[4]; /* [n up to 16], zeros behind n */
+};
+
+/* Mean and deviation of the row in shared memory, by one warp: its halves do the same. */
+static __device__ void find_moments(const rfa_cuda_norm_args &a, norm_memory *m)
+{
+    uint32_t lane = threadIdx.x % HALF_WARP;
+    float sum = 0.0f, squares = 0.0f;
+#pragma unroll 8
+    for (uint32_t i = lane; i < round16(a.n); i += HALF_WARP)
+        sum = fmaf(m->x[i], 1.0f, sum);
+    float mean = tree16(sum) / (float)a.n;
+#pragma unroll 8
+    for (uint32_t i = lane; i < round16(a.n); i += HALF_WARP) {
+        float d = i < a.n ? m->x[i] - mean : 0.0f;
+        squares = fmaf(d, d, squares);
+    }
+    float rstd = 1.0f / sqrtf(tree16(squares) / (float)a.n + a.eps);
+    if (threadIdx.x == 0) {
+        m->mean = mean;
+        m->rstd = rstd;
+    }
+}
+
+static __global__ void __launch_bounds__(ROW_BLOCK) norm(const rfa_cuda_call *call, rfa_cuda_norm_args a)
+{
+    RFA_SHARED(norm_memory, m);
+    if (blockIdx.x >= rows_now(call, a.rows))
+        return;
+    bool whole = a.n % 4 == 0;
+    const float *x = a.x + (size_t)blockIdx.x * a.n;
+    for (uint32_t i = threadIdx.x * 4; i < round16(a.n); i += blockDim.x * 4) {
+        float v[4];
+        columns_of(v, x, i, a.n, whole);
+        write4(m->x + i, v);
+    }
+    __syncthreads();
+    if (threadIdx.x < 32)
+        find_moments(a, m);
+    __syncthreads();
+    float mean = m->mean, rstd = m->rstd;
+    auto four = [&](float v[4], uint32_t i) {
+        float gamma[4], beta[4];
+        columns_of(gamma, a.gamma, i, a.n, whole);
+        columns_of(beta, a.beta, i, a.n, whole);
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            v[j] = i + j < a.n ? fmaf((m->x[i + j] - mean) * rstd, gamma[j], beta[j]) : 0.0f;
+    };
+    float *dst = a.dst + (size_t)blockIdx.x * a.n;
+    for (uint32_t i = threadIdx.x * 4; a.dst && i < a.n; i += blockDim.x * 4) {
+        float v[4];
+        four(v, i);
+        if (whole)
+            write4(dst + i, v);
+        else
+#pragma unroll
+            for (uint32_t j = 0; j < 4; j++)
+                if (i + j < a.n)
+                    dst[i + j] = v[j];
+    }
+    if (a.q.q)
+        write_q8(a.q, a.n, m->warps, four);
+}
+
+static constexpr size_t norm_shared(size_t n)
+{
+    return offsetof(norm_memory, x) + (n + 15) / 16 * 16 * sizeof(float);
+}
+static_assert(norm_shared(RFA_CUDA_NORM_COLUMNS) <= MOST_SHARED, "what ops_cuda.c lets pass fits");
+
+void rfa_cuda_norm(const rfa_cuda_run *run, const rfa_cuda_norm_args *args)
+{
+    RFA_LAUNCH(norm, args->rows.most, row_block(args->n), norm_shared(args->n), run->stream, run->call, *args);
+}
+
+static __global__ void __launch_bounds__(ROW_BLOCK) quantize(const rfa_cuda_call *call, rfa_cuda_q8 q, const float *x,
+                                                             uint32_t n, rfa_cuda_rows rows)
+{
+    RFA_SHARED(uint32_t, warps); /* [2][ROW_BLOCK / 32] */
+    if (blockIdx.x >= rows_now(call, rows))
+        return;
+    const float *row = x + (size_t)blockIdx.x * n;
+    write_q8(q, n, reinterpret_cast<uint32_t(*)[ROW_BLOCK / 32]>(warps),
+             [&](float v[4], uint32_t i) { columns_of(v, row, i, n, n % 4 == 0); });
+}
+
+void rfa_cuda_quantize(const rfa_cuda_run *run, rfa_cuda_q8 q, const float *x, uint32_t n, rfa_cuda_rows rows)
+{
+    RFA_LAUNCH(quantize, rows.most, row_block(n), 2 * (ROW_BLOCK / 32) * sizeof(uint32_t), run->stream, run->call, q, x, n,
+               rows);
+}
+
+/* ------------------------------------------------------------------ half a warp a row */
 
 #define LAUNCH_ROWS(kernel, rows, ...)                                                                                 \
     RFA_LAUNCH(kernel, blocks_of((rows).most, THREADS / HALF_WARP), THREADS, 0, run->stream, run->call, __VA_ARGS__)
@@ -18,63 +187,6 @@ static __device__ place find_place(const rfa_cuda_call *call, rfa_cuda_rows rows
     size_t row = thread_index() / HALF_WARP;
     bool active = row < rows_now(call, rows);
     return {active ? row : 0, threadIdx.x % HALF_WARP, active};
-}
-
-/* Quantises value(i), i < n, of the place's row; what sets its scale is found by all lanes together. */
-template <class Value> static __device__ void write_q8(const place &p, rfa_cuda_q8 q, uint32_t n, Value value)
-{
-    uint32_t above = 0, below = 0, stride = (uint32_t)rfa_row_bytes(n);
-    for (uint32_t i = p.lane; i < n; i += HALF_WARP) {
-        float x = value(i);
-        uint32_t *side = x < 0.0f ? &below : &above, magnitude = rfa_magnitude(x);
-        *side = magnitude > *side ? magnitude : *side;
-    }
-    uint32_t reach = rfa_quant_reach(largest16(above), largest16(below), q.zero);
-    float multiplier, scale = rfa_quant_steps(reach, (float)(RFA_QMAX - q.zero), &multiplier);
-    if (!p.active)
-        return;
-    for (uint32_t i = p.lane; i < stride; i += HALF_WARP)
-        q.q[p.row * stride + i] = i < n && multiplier != 0.0f ? rfa_quant_value_from(value(i), multiplier, q.zero) : (int8_t)q.zero;
-    if (p.lane == 0)
-        q.scale[p.row] = scale;
-}
-
-static __global__ void norm(const rfa_cuda_call *call, rfa_cuda_norm_args a)
-{
-    place p = find_place(call, a.rows);
-    const float *x = a.x + p.row * a.n;
-    float sum = 0.0f, squares = 0.0f;
-    for (uint32_t i = p.lane; i < round16(a.n); i += HALF_WARP)
-        sum = fmaf(i < a.n ? x[i] : 0.0f, 1.0f, sum);
-    float mean = tree16(sum) / (float)a.n;
-    for (uint32_t i = p.lane; i < round16(a.n); i += HALF_WARP) {
-        float d = i < a.n ? x[i] - mean : 0.0f;
-        squares = fmaf(d, d, squares);
-    }
-    float rstd = 1.0f / sqrtf(tree16(squares) / (float)a.n + a.eps);
-    auto value = [&](uint32_t i) { return fmaf((x[i] - mean) * rstd, a.gamma[i], a.beta[i]); };
-    if (a.dst && p.active)
-        for (uint32_t i = p.lane; i < a.n; i += HALF_WARP)
-            a.dst[p.row * a.n + i] = value(i);
-    if (a.q.q)
-        write_q8(p, a.q, a.n, value);
-}
-
-void rfa_cuda_norm(const rfa_cuda_run *run, const rfa_cuda_norm_args *args)
-{
-    LAUNCH_ROWS(norm, args->rows, *args);
-}
-
-static __global__ void quantize(const rfa_cuda_call *call, rfa_cuda_q8 q, const float *x, uint32_t n,
-                                rfa_cuda_rows rows)
-{
-    place p = find_place(call, rows);
-    write_q8(p, q, n, [&](uint32_t i) { return x[p.row * n + i]; });
-}
-
-void rfa_cuda_quantize(const rfa_cuda_run *run, rfa_cuda_q8 q, const float *x, uint32_t n, rfa_cuda_rows rows)
-{
-    LAUNCH_ROWS(quantize, rows, q, x, n, rows);
 }
 
 static __global__ void unit(const rfa_cuda_call *call, float *dst, const float *x, uint32_t n, rfa_cuda_rows rows)
@@ -119,7 +231,6 @@ void rfa_cuda_softmax(const rfa_cuda_run *run, float *dst, const float *x, uint3
 
 /* ------------------------------------------------------------------ one scale for a whole map */
 
-/* A maximum of integers: the same in any order. */
 static __global__ void map_magnitude(const rfa_cuda_call *, uint32_t *magnitude, const float *x, size_t count)
 {
     uint32_t largest = 0;
@@ -127,30 +238,49 @@ static __global__ void map_magnitude(const rfa_cuda_call *, uint32_t *magnitude,
         uint32_t m = rfa_magnitude(x[i]);
         largest = m > largest ? m : largest;
     }
-    largest = largest16(largest);
-    if (threadIdx.x % HALF_WARP == 0)
-        atomicMax(magnitude, largest);
+    grow_magnitude(magnitude, largest);
 }
 
+/* Byte i of the map before it is quantised; 0 behind a pixel's channels. */
+static __device__ float map_value(const float *x, size_t i, uint32_t channels, uint32_t stride)
+{
+    if (channels == stride)
+        return x[i];
+    uint32_t c = (uint32_t)(i % stride);
+    return c < channels ? x[i / stride * channels + c] : 0.0f;
+}
+
+/* Four bytes a thread; the last ones may be fewer. */
 static __global__ void map_values(const rfa_cuda_call *, rfa_cuda_q8 q, const float *x, uint32_t pixels,
                                   uint32_t channels, const uint32_t *magnitude)
 {
-    size_t i = thread_index(), stride = rfa_map_row_bytes(channels), pixel = i / stride;
-    uint32_t c = (uint32_t)(i % stride);
+    uint32_t stride = (uint32_t)rfa_map_row_bytes(channels), bytes = 0;
+    size_t i = thread_index() * 4, count = (size_t)pixels * stride;
     float multiplier, scale = rfa_quant_steps(*magnitude, (float)(RFA_QMAX - q.zero), &multiplier);
-    if (pixel < pixels)
-        q.q[i] = c < channels ? rfa_quant_value_from(x[pixel * channels + c], multiplier, q.zero) : (int8_t)q.zero;
     if (i == 0)
         *q.scale = scale;
+#pragma unroll
+    for (uint32_t j = 0; j < 4; j++) {
+        float value = i + j < count ? map_value(x, i + j, channels, stride) : 0.0f;
+        bytes |= (uint32_t)(uint8_t)rfa_quant_value_from(value, multiplier, q.zero) << 8 * j;
+    }
+    if (i + 4 <= count)
+        *reinterpret_cast<uint32_t *>(q.q + i) = bytes;
+    else
+        for (uint32_t j = 0; i + j < count; j++)
+            q.q[i + j] = (int8_t)(bytes >> 8 * j);
+}
+
+void rfa_cuda_magnitude(const rfa_cuda_run *run, uint32_t *magnitude, const float *x, size_t count)
+{
+    unsigned blocks = blocks_of(count, 8 * THREADS);
+    cudaMemsetAsync(magnitude, 0, sizeof *magnitude, run->stream); /* its failure shows with the next launch's */
+    RFA_LAUNCH(map_magnitude, blocks < 256 ? blocks : 256, THREADS, 0, run->stream, run->call, magnitude, x, count);
 }
 
 void rfa_cuda_quantize_map(const rfa_cuda_run *run, rfa_cuda_q8 q, const float *x, uint32_t pixels, uint32_t channels,
-                           uint32_t *magnitude)
+                           const uint32_t *magnitude)
 {
-    size_t count = (size_t)pixels * channels;
-    unsigned blocks = blocks_of(count, 4 * THREADS);
-    cudaMemsetAsync(magnitude, 0, sizeof *magnitude, run->stream); /* its failure shows with the next launch's */
-    RFA_LAUNCH(map_magnitude, blocks < 1024 ? blocks : 1024, THREADS, 0, run->stream, run->call, magnitude, x, count);
-    RFA_LAUNCH(map_values, blocks_of(pixels * rfa_map_row_bytes(channels), THREADS), THREADS, 0, run->stream, run->call,
-               q, x, pixels, channels, magnitude);
+    RFA_LAUNCH(map_values, blocks_of(pixels * rfa_map_row_bytes(channels), 4 * THREADS), THREADS, 0, run->stream,
+               run->call, q, x, pixels, channels, magnitude);
 }

@@ -27,6 +27,34 @@ static inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w)
     return {x, y, z, w};
 }
 
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+static inline int4 make_int4(int x, int y, int z, int w)
+{
+    return {x, y, z, w};
+}
+
+struct alignas(8) int2 {
+    int x, y;
+};
+static inline int2 make_int2(int x, int y)
+{
+    return {x, y};
+}
+
+struct alignas(8) float2 {
+    float x, y;
+};
+
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+static inline float4 make_float4(float x, float y, float z, float w)
+{
+    return {x, y, z, w};
+}
+
 extern dim3 threadIdx, blockIdx, blockDim, gridDim; /* of the fiber that runs */
 
 void shim_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const std::function<void()> &thread);

@@ -1,5 +1,5 @@
 /* A stand-in for the part of the CUDA runtime that refatom uses, for tests without a device: memory is the host's
- * between guard pages, a kernel's threads are fibers, streams run at once. Names and meanings are those of the runtime;
+ * between guard pages, a kernel's threads are fibers, streams run when they are waited for. Names and meanings are those of the runtime;
  * see shim.cpp for what is checked on the way. */
 #ifndef CUDA_SHIM_RUNTIME_API_H
 #define CUDA_SHIM_RUNTIME_API_H
@@ -20,7 +20,7 @@ enum cudaDeviceAttr {
     cudaDevAttrL2CacheSize = 38
 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
-enum { cudaStreamNonBlocking = 1 };
+enum { cudaStreamNonBlocking = 1, cudaHostRegisterDefault = 0 };
 
 struct cudaDeviceProp {
     char name[256];
@@ -42,6 +42,8 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
 cudaError_t cudaDeviceGetPCIBusId(char *address, int bytes, int device);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
 cudaError_t cudaFree(void *memory);
+cudaError_t cudaHostRegister(void *memory, size_t bytes, unsigned flags);
+cudaError_t cudaHostUnregister(void *memory);
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
@@ -65,7 +67,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 struct shim_counts {
     size_t launches, blocks, graph_launches, allocations; /* since the start or shim_forget; allocations of device memory */
     size_t products;                                      /* of tensor cores, 16 x 8 x 32 multiply-accumulates each */
-    size_t events;                                        /* that exist */
+    size_t events, pinned;                                /* that exist; pieces of the host's memory */
 };
 struct shim_counts shim_count(void);
 void shim_forget(void); /* counts from zero */
@@ -73,8 +75,9 @@ void shim_forget(void); /* counts from zero */
 /* The next kernel that is captured makes its capture fail. */
 void shim_break_capture(void);
 
-/* The device answers no more, or refuses requests over so many bytes of memory. */
+/* The device answers no more, refuses to pin the host's memory, or refuses requests over so many bytes of its own. */
 void shim_no_device(int gone);
+void shim_no_pinning(int refused);
 void shim_memory_limit(size_t bytes);
 
 /* The largest piece of device memory that is allocated. */

@@ -3,11 +3,14 @@
  *   memory    every piece of device memory lies between guard pages and is filled with a pattern that as a float is NaN
  *   shared    filled anew for every block, a guard page behind it; at most 48 KiB
  *   barriers  all threads of a block must come to the same one; a thread may not leave while others wait
+ *   order     of blocks, warps and lanes changes, so that what depends on it has changing results
  *   warps     exchanges and products need all 32 lanes
  *   copies    an asynchronous copy's bytes appear only when its own thread has waited for its group, so a kernel that
  *             forgets to wait reads the pattern
  *   launches  grids and blocks within the limits of the hardware; no kernel for the first time during a capture; on the
  *             current device of the thread
+ *   streams   their work is done when they are waited for, so that what does not wait finds old contents; copies from and
+ *             to memory that is not pinned are done as the runtime does them: the former are taken at once, the latter wait
  *   errors    the last one stays until it is fetched, as the runtime's does
  */
 #include "cuda_runtime.h"
@@ -45,7 +48,7 @@ struct piece {
 static std::map<void *, piece> pieces;
 static struct shim_counts counts;
 static cudaError_t last_error = cudaSuccess;
-static bool gone, break_capture;
+static bool gone, break_capture, no_pinning;
 static int current_device;
 static size_t memory_limit = SIZE_MAX;
 
@@ -74,8 +77,11 @@ extern "C" cudaError_t cudaMalloc(void **memory, size_t bytes)
     return cudaSuccess;
 }
 
+static void finish_streams(void);
+
 extern "C" cudaError_t cudaFree(void *memory)
 {
+    finish_streams();
     if (!memory)
         return cudaSuccess;
     auto found = pieces.find(memory);
@@ -95,6 +101,42 @@ static void check_range(const void *memory, size_t bytes)
             return;
     }
     fail("a copy outside of device memory");
+}
+
+static std::map<const unsigned char *, size_t> pinned;
+
+/* Whether memory of the host is pinned; a copy must not cross the edge of what is. */
+static bool is_pinned(const void *memory, size_t bytes)
+{
+    const unsigned char *begin = static_cast<const unsigned char *>(memory);
+    for (const auto &p : pinned) {
+        if (begin >= p.first && begin + bytes <= p.first + p.second)
+            return true;
+        if (begin < p.first + p.second && p.first < begin + bytes)
+            fail("a copy across the edge of pinned memory");
+    }
+    return false;
+}
+
+extern "C" cudaError_t cudaHostRegister(void *memory, size_t bytes, unsigned)
+{
+    if (no_pinning)
+        return last_error = cudaErrorInvalidValue;
+    if (is_pinned(memory, bytes))
+        fail("memory is pinned twice");
+    if ((uintptr_t)memory % 4096 || bytes % 4096)
+        fail("pages are pinned that may hold other memory too");
+    pinned[static_cast<unsigned char *>(memory)] = bytes;
+    counts.pinned++;
+    return cudaSuccess;
+}
+
+extern "C" cudaError_t cudaHostUnregister(void *memory)
+{
+    if (!pinned.erase(static_cast<unsigned char *>(memory)))
+        fail("cudaHostUnregister of memory that is not pinned");
+    counts.pinned--;
+    return cudaSuccess;
 }
 
 extern "C" unsigned char *shim_largest(size_t *bytes)
@@ -292,25 +334,64 @@ static void release_barrier(unsigned threads)
         fibers[i].state = fiber::READY;
 }
 
-/* Runs what can run; true if anything did. */
-static bool run_ready(unsigned threads)
+/* Between two barriers the hardware may run warps in any order, so it is another one for every block: from any warp on, up
+ * or down, and the lanes likewise; every warp to its next exchange in turn, or each to the barrier before the next one
+ * starts. What depends on the order then has another result in some blocks. */
+struct block_order {
+    unsigned warp, lane;
+    bool down, far;
+    unsigned place(unsigned i, unsigned from, unsigned count) const
+    {
+        return (from + (down ? count - i : i)) % count;
+    }
+};
+
+static block_order next_order(void)
+{
+    static uint64_t state = 1;
+    state = state * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
+    return {(unsigned)(state >> 33) % LANES, (unsigned)(state >> 40) % LANES, (state >> 62 & 1) != 0,
+            (state >> 61 & 1) != 0};
+}
+
+static bool run_lanes(unsigned first, const block_order &order)
 {
     bool ran = false;
-    for (unsigned first = 0; first < threads; first += LANES) {
-        for (unsigned i = first; i < first + LANES && i < threads; i++)
-            if (fibers[i].state == fiber::READY) {
-                current = &fibers[i];
-                threadIdx = dim3(i, 0, 0);
-                to_fiber(current);
-                ran = true;
-            }
-        if (warps[first / LANES].arrived == LANES) {
-            warps[first / LANES].arrived = 0;
-            for (unsigned i = first; i < first + LANES; i++)
-                fibers[i].state = fiber::READY;
+    for (unsigned k = 0; k < LANES; k++) {
+        unsigned i = first + order.place(k, order.lane, LANES);
+        if (fibers[i].state == fiber::READY) {
+            current = &fibers[i];
+            threadIdx = dim3(i, 0, 0);
+            to_fiber(current);
             ran = true;
         }
     }
+    return ran;
+}
+
+/* A warp to its next exchange; true if any of it ran. */
+static bool run_warp(unsigned w, const block_order &order)
+{
+    bool ran = run_lanes(w * LANES, order);
+    if (warps[w].arrived == LANES) {
+        warps[w].arrived = 0;
+        for (unsigned i = w * LANES; i < (w + 1) * LANES; i++)
+            fibers[i].state = fiber::READY;
+        ran = true;
+    }
+    return ran;
+}
+
+/* Runs what can run; true if anything did. */
+static bool run_ready(unsigned threads, const block_order &order)
+{
+    bool ran = false;
+    for (unsigned k = 0; k < threads / LANES; k++)
+        while (run_warp(order.place(k, order.warp, threads / LANES), order)) {
+            ran = true;
+            if (!order.far)
+                break;
+        }
     return ran;
 }
 
@@ -325,8 +406,9 @@ static void run_block(unsigned threads, size_t shared)
     }
     for (warp &w : warps)
         w.arrived = 0;
+    block_order order = next_order();
     for (bool done = false; !done;) {
-        while (run_ready(threads))
+        while (run_ready(threads, order))
             ;
         release_barrier(threads);
         done = fibers[0].state == fiber::DONE;
@@ -354,13 +436,14 @@ static void run_grid(dim3 grid, dim3 block, size_t shared, const std::function<v
     body = &thread;
     blockDim = block;
     gridDim = grid;
-    for (unsigned z = 0; z < grid.z; z++)
-        for (unsigned y = 0; y < grid.y; y++)
-            for (unsigned x = 0; x < grid.x; x++) {
-                blockIdx = dim3(x, y, z);
-                run_block(block.x, shared);
-                counts.blocks++;
-            }
+    size_t blocks = (size_t)grid.x * grid.y * grid.z;
+    bool down = counts.launches % 2; /* nor is there an order of blocks */
+    for (size_t k = 0; k < blocks; k++) {
+        size_t i = down ? blocks - 1 - k : k;
+        blockIdx = dim3((unsigned)(i % grid.x), (unsigned)(i / grid.x % grid.y), (unsigned)(i / grid.x / grid.y));
+        run_block(block.x, shared);
+        counts.blocks++;
+    }
 }
 
 void *shim_shared(void)
@@ -379,16 +462,29 @@ struct shim_graph {
 struct shim_stream {
     int device;
     bool capturing, broken; /* broken: its capture fails at the end */
-    work_list captured;
+    work_list captured, waiting;
 };
+
+static std::set<cudaStream_t> streams;
 
 static cudaError_t enqueue(cudaStream_t stream, const std::function<void()> &work)
 {
-    if (stream->capturing)
-        stream->captured.push_back(work);
-    else
-        work();
+    (stream->capturing ? stream->captured : stream->waiting).push_back(work);
     return cudaSuccess;
+}
+
+static void finish(cudaStream_t stream)
+{
+    work_list work;
+    work.swap(stream->waiting);
+    for (const auto &w : work)
+        w();
+}
+
+static void finish_streams(void)
+{
+    for (cudaStream_t stream : streams)
+        finish(stream);
 }
 
 static void check_device(cudaStream_t stream)
@@ -431,7 +527,14 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpy
     const unsigned char *d = static_cast<unsigned char *>(dst), *s = static_cast<const unsigned char *>(src);
     if (d < s + bytes && s < d + bytes)
         fail("a copy onto itself");
-    return enqueue(stream, [=] { memcpy(dst, src, bytes); });
+    if (kind == cudaMemcpyHostToDevice && !is_pinned(src, bytes)) {
+        std::vector<unsigned char> taken(s, s + bytes);
+        return enqueue(stream, [=] { memcpy(dst, taken.data(), bytes); });
+    }
+    enqueue(stream, [=] { memcpy(dst, src, bytes); });
+    if (kind == cudaMemcpyDeviceToHost && !is_pinned(dst, bytes))
+        finish(stream);
+    return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream)
@@ -444,11 +547,14 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
     *stream = new shim_stream();
     (*stream)->device = current_device;
+    streams.insert(*stream);
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
+    finish(stream);
+    streams.erase(stream);
     delete stream;
     return cudaSuccess;
 }
@@ -457,6 +563,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     if (stream->capturing)
         fail("a wait while a graph is captured");
+    finish(stream);
     return cudaSuccess;
 }
 
@@ -495,7 +602,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     check_device(stream);
     counts.graph_launches++;
     for (const auto &work : exec->work)
-        work();
+        enqueue(stream, work);
     return cudaSuccess;
 }
 
@@ -538,6 +645,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
+    finish_streams();
     return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
 }
 
@@ -618,6 +726,11 @@ void shim_no_device(int value)
     gone = value != 0;
 }
 
+void shim_no_pinning(int value)
+{
+    no_pinning = value != 0;
+}
+
 void shim_memory_limit(size_t bytes)
 {
     memory_limit = bytes;
@@ -631,5 +744,8 @@ extern "C" struct shim_counts shim_count(void)
 
 extern "C" void shim_forget(void)
 {
+    shim_counts kept = counts;
     counts = {};
+    counts.events = kept.events;
+    counts.pinned = kept.pinned;
 }
