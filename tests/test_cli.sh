@@ -219,6 +219,20 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     ffmpeg -v error -i clip.mp4 frames/%03d.jpg </dev/null
     expect 0 "^pixels" run model.gguf --video frames --caption "man in red"
     expect 0 "^pixels" run model.gguf --video 'frames/0*.jpg' --caption "man in red"
+    # A file that is cut short is answered from what there is, and says so, also where standard error is no terminal.
+    expect 0 '"complete": true, "damaged_packets": 0' run model.gguf --video clip.mp4 --caption "man in red" --json
+    [ ! -s stderr ] || fail "run: a message about a sound video"
+    ffmpeg -v error -i clip.mp4 -c copy clip.mkv </dev/null
+    head -c $(($(wc -c <clip.mkv) * 6 / 10)) clip.mkv >bad-clip.mkv
+    expect 0 '"complete": false' run model.gguf --video bad-clip.mkv --caption "man in red" --json
+    head -n 1 stderr | grep -q '^refatom: note: bad-clip.mkv: is cut short' || fail "run: no notice of a video that is cut short"
+    valid_json stdout "run --json on a video that is cut short"
+    expect 0 '"box"' live model.gguf --video bad-clip.mkv --caption "man in red" --json --every 2
+    grep -q '^refatom: note: bad-clip.mkv: is cut short' stderr || fail "live: no notice of a video that is cut short"
+    if command -v script >/dev/null 2>&1; then # on a terminal a message does not stand behind what it interrupts
+        script -qec "'$refatom' run model.gguf --video absent.mp4 --caption man" /dev/null </dev/null >bad-terminal
+        grep -q "$(printf '\r\033\\[Krefatom: absent.mp4')" bad-terminal || fail "run: a message behind a line of progress"
+    fi
     head -c 3000 clip.mp4 >bad-clip.mp4
     refused "bad-clip.mp4" run model.gguf --video bad-clip.mp4 --caption "a man" --annotate out.mp4
     refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.jpg"

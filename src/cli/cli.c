@@ -12,13 +12,16 @@
 #include "error.h"
 #include "unicode.h"
 
+void rfa_cli_message(enum rfa_status status, const char *message)
+{
+    fprintf(stderr, "%srefatom: %s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", status == RFA_OK ? "note: " : "",
+            message);
+}
+
 static void write_message(void *user, enum rfa_status status, const char *message)
 {
     (void)user;
-    if (status != RFA_OK)
-        fprintf(stderr, "refatom: %s\n", message);
-    else if (isatty(STDERR_FILENO))
-        fprintf(stderr, "refatom: note: %s\n", message);
+    rfa_cli_message(status, message);
 }
 
 const struct rfa_log rfa_cli_log = {write_message, NULL};

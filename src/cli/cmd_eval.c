@@ -45,7 +45,7 @@ struct eval {
     size_t clip_count;
     FILE *out;
     char message[1024];      /* the last failure */
-    int listed;              /* failures on the screen */
+    int listed, noted;       /* failures and notices on the screen */
     size_t answered, failed; /* samples of this run */
     size_t clips_done, clips_left;
     double started;
@@ -307,14 +307,18 @@ static enum rfa_status open_results(struct eval *e)
 static void keep_message(void *user, enum rfa_status status, const char *message)
 {
     struct eval *e = user;
-    if (status == RFA_OK)
+    if (status == RFA_OK) {
+        if (e->noted <= MAX_LISTED)
+            rfa_cli_message(status, e->noted < MAX_LISTED ? message : "more notices are not shown");
+        e->noted += e->noted <= MAX_LISTED;
         return;
+    }
     snprintf(e->message, sizeof e->message, "%s", message);
-    const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : "";
     if (e->listed < MAX_LISTED)
-        fprintf(stderr, "%srefatom: %s\n", clear, message);
+        rfa_cli_message(status, message);
     else if (e->listed == MAX_LISTED)
-        fprintf(stderr, "%srefatom: more failures are only written to %s\n", clear, e->job.results);
+        fprintf(stderr, "%srefatom: more failures are only written to %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "",
+                e->job.results);
     e->listed++;
 }
 

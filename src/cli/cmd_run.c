@@ -182,7 +182,8 @@ static void print_json(const struct run *r)
                (long long)clip->key_shown.index);
         for (int i = 0; i < clip->frames; i++)
             printf("%s%lld", i ? ", " : "", (long long)clip->shown[i].index);
-        printf("]");
+        printf("], \"complete\": %s, \"damaged_packets\": %lld", clip->cut_short ? "false" : "true",
+               (long long)clip->damaged);
     }
     printf("}\n");
 }

@@ -15,7 +15,7 @@
  * orientation applied.
  *
  * Failures: one message through `log` (may be NULL) that names the file, the reason and the remedy; the out-parameter
- * is NULL. Notices (status RFA_OK) report damaged data that was passed over.
+ * is NULL. Notices (status RFA_OK) report a file that is cut short, and damaged data that was passed over or mended.
  */
 #ifndef RFA_MEDIA_H
 #define RFA_MEDIA_H
@@ -68,6 +68,8 @@ struct rfa_clip {
     int frames;                   /* T */
     int width, height;            /* of the key frame, as displayed */
     int64_t total;                /* frames sampled from: all of the video, or the window */
+    bool cut_short;               /* the video ends before it should; there was a notice */
+    int64_t damaged;              /* packets of the video that did not decode; likewise */
     struct rfa_image *images;     /* [frames]; equal frames share their pixels */
     struct rfa_clip_frame *shown; /* [frames] */
     struct rfa_image key;
