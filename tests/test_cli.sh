@@ -240,6 +240,18 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     refused "token" run model.gguf --video clip.mp4 --caption "$(printf 'a %.0s' $(seq 1 100))"
     expect 2 "no video format" run model.gguf --video clip.mp4 --caption "a man" --annotate out.text
     expect 2 "no video format" live model.gguf --video clip.mp4 --caption "a man" --annotate out.text
+    expect 2 "or .jpg" run model.gguf --video clip.mp4 --caption "a man" --annotate out.png
+    expect 2 "no video format" live model.gguf --video clip.mp4 --caption "a man" --annotate out.jpg
+    # A video of 1000 frames a second, and one that grows in the middle, are annotated as well.
+    ffmpeg -v error -f lavfi -i testsrc=size=64x48:rate=1000:duration=0.1 -pix_fmt yuv420p bad-fast.mkv </dev/null
+    expect 0 "^pixels" run model.gguf --video bad-fast.mkv --caption "a man" --annotate out.mp4
+    for size in 64x48 128x96; do
+        ffmpeg -v error -y -f lavfi -i testsrc=size=$size:rate=10:duration=1 -pix_fmt yuv420p -f mpegts bad-$size.ts </dev/null
+    done
+    cat bad-64x48.ts bad-128x96.ts >bad-grows.ts
+    expect 0 "^pixels" run model.gguf --video bad-grows.ts --caption "a man" --annotate out.mp4
+    expect 0 "box" live model.gguf --video bad-grows.ts --caption "a man" --every 1 --annotate out.mp4
+    rm -f out.mp4
     expect 2 "is read here" run model.gguf --video clip.mp4 --caption "a man" --annotate clip.mp4
     expect 2 "is read here" live model.gguf --video clip.mp4 --caption "a man" --annotate ./clip.mp4
     expect 2 "caption is empty" run model.gguf --video clip.mp4 --caption " "
@@ -249,10 +261,11 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     echo kept >bad-out.mp4
     (ulimit -f 8; trap '' XFSZ; "$refatom" run model.gguf --video clip.mp4 --caption man --annotate bad-out.mp4 >/dev/null 2>stderr) &&
         fail "run --annotate: no room, and no failure"
+    grep -q '/bad-out.mp4: ' stderr || fail "run --annotate: the message does not name the file"
     [ "$(cat bad-out.mp4)" = kept ] || fail "run --annotate: a failure changed the old file"
     for kind in jpg mp4; do
         [ -c "bad-full.$kind" ] || continue
-        refused "bad-full.$kind" run model.gguf --video clip.mp4 --caption man --annotate "bad-full.$kind"
+        refused "bad-full.$kind: " run model.gguf --video clip.mp4 --caption man --annotate "bad-full.$kind"
         [ -c "bad-full.$kind" ] || fail "run --annotate: removed a device"
     done
     refused "" live model.gguf --video clip.mp4 --caption man --every 50 --annotate left.mp4

@@ -600,6 +600,59 @@ static void damage_is_told_from_what_the_file_says(void **state)
     assert_non_null(strstr(heard.message, "3 frames"));
 }
 
+/* ------------------------------------------------------------------ videos out */
+
+/* Writes frames 0, 1, ... at these times and compares what is read. */
+static void expect_times(double rate, const double *given, int count, const double *expected, int expected_count)
+{
+    static uint8_t rgb[2 * MARK_HEIGHT][2 * MARK_WIDTH][3];
+    const char *path = temp_path(&folder, "times.mkv");
+    struct rfa_image image = {&rgb[0][0][0], 2 * MARK_WIDTH, 2 * MARK_HEIGHT, sizeof rgb[0]};
+    struct rfa_media_writer *writer;
+    struct rfa_media_stream *stream;
+    /* The frames are twice as large as the video. */
+    assert_int_equal(rfa_media_writer_open(&writer, path, MARK_WIDTH, MARK_HEIGHT, rate, &the_log), RFA_OK);
+    for (int i = 0; i < count; i++) {
+        memset(rgb, 25 + 20 * i, sizeof rgb);
+        assert_int_equal(rfa_media_writer_add(writer, &image, given[i]), RFA_OK);
+    }
+    assert_int_equal(rfa_media_writer_close(&writer), RFA_OK);
+    assert_int_equal(rfa_media_stream_open(&stream, path, NULL, &the_log), RFA_OK);
+    for (int i = 0; i <= expected_count; i++) {
+        double seconds;
+        assert_int_equal(rfa_media_stream_next(stream, &image, &seconds), RFA_OK);
+        assert_int_equal(image.rgb != NULL, i < expected_count);
+        if (!image.rgb)
+            break;
+        assert_int_equal(image.width, MARK_WIDTH);
+        assert_int_equal(image.height, MARK_HEIGHT);
+        assert_true(fabs(seconds - expected[i]) < 0.006);
+    }
+    rfa_media_stream_close(&stream);
+}
+
+static void written_frames_keep_their_times(void **state)
+{
+    (void)state;
+    /* What a browser records has 1000 frames a second by what its file says; a time lapse has less than one. */
+    expect_times(1000, (const double[]){5, 5.5, 7}, 3, (const double[]){0, 0.5, 2}, 3);
+    expect_times(0.2, (const double[]){0, 5, 10}, 3, (const double[]){0, 5, 10}, 3);
+    expect_times(25, (const double[]){NAN, NAN, NAN}, 3, (const double[]){0, 0.04, 0.08}, 3);
+    expect_times(10, (const double[]){0, 0, 0.01, 1}, 4, (const double[]){0, 0.1, 0.2, 1}, 4);
+    expect_times(1, (const double[]){0, 0, 0.1, 1}, 4, (const double[]){0, 1}, 2); /* two would come too late */
+}
+
+static void endings_that_no_video_has_are_refused(void **state)
+{
+    (void)state;
+    const char *const wrong[] = {"a.png", "a.jpg", "a.gif", "a.wav", "a.mp3", "a.text", "a", ""};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_not_equal(rfa_media_writer_check(wrong[i], &the_log), RFA_OK);
+    assert_int_equal(rfa_media_writer_check("a.mp4", &the_log), RFA_OK);
+    assert_int_equal(rfa_media_writer_check("no folder/a.mkv", &the_log), RFA_OK);
+    assert_int_equal(rfa_media_writer_check(NULL, &the_log), RFA_ERR_ARG);
+}
+
 static void wrong_arguments_are_refused(void **state)
 {
     (void)state;
@@ -657,6 +710,8 @@ int main(void)
         IN_FOLDER(a_video_that_is_cut_short_is_a_notice),
         IN_FOLDER(a_stream_that_is_cut_short_is_a_notice),
         cmocka_unit_test(damage_is_told_from_what_the_file_says),
+        IN_FOLDER(written_frames_keep_their_times),
+        cmocka_unit_test(endings_that_no_video_has_are_refused),
         cmocka_unit_test(wrong_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

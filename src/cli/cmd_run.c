@@ -77,10 +77,7 @@ static int parse(struct job *job, int argc, char **argv)
     const char *const read[] = {job->model_path, job->source.video, job->source.inputs};
     if (!rfa_output_is_no_input(job->annotate, read, 3) || !rfa_output_is_no_input(job->trace_path, read, 3))
         return EXIT_USAGE;
-    if (job->annotate && !rfa_annotate_is_picture(job->annotate) &&
-        rfa_media_writer_check(job->annotate, &rfa_cli_log) != RFA_OK)
-        return EXIT_USAGE;
-    return EXIT_DONE;
+    return rfa_annotate_check(job->annotate, true) ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ------------------------------------------------------------------ work */

@@ -117,6 +117,21 @@ const char *rfa_output_name(const struct rfa_output *o)
     return o->temporary ? o->temporary : o->path;
 }
 
+static void write_renamed(void *user, enum rfa_status status, const char *message)
+{
+    const struct rfa_output *o = user;
+    size_t length = o->temporary ? strlen(o->temporary) : 0;
+    if (length > 0 && strncmp(message, o->temporary, length) == 0)
+        (void)rfa_fail(o->log, status, "%s%s", o->path, message + length);
+    else
+        (void)rfa_fail(o->log, status, "%s", message);
+}
+
+struct rfa_log rfa_output_log(struct rfa_output *o)
+{
+    return (struct rfa_log){write_renamed, o};
+}
+
 enum rfa_status rfa_output_end(struct rfa_output *o, enum rfa_status status)
 {
     if (o->temporary) {

@@ -138,16 +138,20 @@ RFA_CHECKED enum rfa_status rfa_media_write_jpeg(const char *path, const struct 
 
 struct rfa_media_writer;
 
-/* Whether a video can be written under this name at all, by its ending: before the work whose result it shall hold. */
+/* Whether a video can be written under this name at all, by its ending and with the encoders that there are: before the
+ * work whose result it shall hold. */
 RFA_CHECKED enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log);
 
 /* Starts a video file; container by the ending of path, codec H.264 or else MPEG-4 or what the container takes. An odd
- * last column or row is cropped. 1 <= frames_per_second <= 240, sides 16 ... 16384. */
+ * last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides 16 ... 16384. */
 RFA_CHECKED enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width,
                                                   int height, double frames_per_second, const struct rfa_log *log);
 
-/* Appends one frame of the size given to open. */
-RFA_CHECKED enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image);
+/* Appends one frame, displayed from `seconds` on (of any origin, rising; NaN: one frame after the last), as near as the
+ * rate given to open allows. One that would come more than half a second late is left out. Another size than that given
+ * to open is scaled to it. */
+RFA_CHECKED enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image,
+                                                 double seconds);
 
 /* Finishes the file; frees the writer and nulls the pointer whatever happens. NULL is fine. */
 RFA_CHECKED enum rfa_status rfa_media_writer_close(struct rfa_media_writer **writer);
