@@ -8,8 +8,8 @@
  *     rfa_session_init      bind a session to that memory; after this nothing is allocated, opened or created
  *     rfa_encode_frames     VISION  8 RGB frames -> visual tokens       any of the three may be repeated alone:
  *     rfa_encode_scene      SCENE   key frame -> person tokens          a second caption needs only rfa_encode_caption,
- *     rfa_encode_caption    TEXT    caption -> sentence and keywords    a new live frame only rfa_encode_frames with
- * one frame rfa_answer            ANSWER  -> logits, probabilities, box
+ *     rfa_encode_caption    TEXT    caption -> sentence and keywords    a new live frame only rfa_push_frame
+ *     rfa_answer            ANSWER  -> logits, probabilities, box
  *
  * Errors: every function that can fail returns enum rfa_status and, through rfa_options.log, one message that names the
  * thing, the reason and the remedy (a NULL session, in which the log is, has none). The library never prints, never

@@ -85,6 +85,21 @@ expect 2 "threads" run model.gguf --inputs case.gguf --threads 2x
 expect 2 "cpu" run model.gguf --inputs case.gguf --cpu i486
 expect 2 "at" run model.gguf --video clip.mp4 --caption "a man" --at -1
 expect 2 "annotate" run model.gguf --inputs case.gguf --annotate out.jpg
+expect 2 "at: 'soon'" run model.gguf --video clip.mp4 --caption "a man" --at soon
+one_message "run --at soon"
+expect 2 "either" info model.gguf --cpu
+expect 2 "either" info --cpu --json
+expect 2 "either" info model.gguf --cpu-cap c
+expect 2 "video is empty" live model.gguf --video "" --caption "a man"
+expect 2 "caption is empty" live model.gguf --video clip.mp4 --caption " "
+refused "is empty" run model.gguf --inputs case.gguf --trace ""
+if [ -c /dev/full ]; then
+    for arguments in --help --version "run --help" "info model.gguf"; do
+        # shellcheck disable=SC2086
+        "$refatom" $arguments >/dev/full 2>stderr && fail "refatom $arguments: a full disk is no failure"
+        grep -q "is the disk full" stderr || fail "refatom $arguments: no message about a full disk"
+    done
+fi
 only_these_files "wrong usage"
 
 # ---------------------------------------------------------------- good runs
@@ -251,6 +266,10 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     cat bad-64x48.ts bad-128x96.ts >bad-grows.ts
     expect 0 "^pixels" run model.gguf --video bad-grows.ts --caption "a man" --annotate out.mp4
     expect 0 "box" live model.gguf --video bad-grows.ts --caption "a man" --every 1 --annotate out.mp4
+    # With standard files closed their numbers go to other files; nothing may be printed into these.
+    "$refatom" live model.gguf --video bad-64x48.ts --caption man --every 1 --json --annotate out.mp4 <&- >&- 2>stderr
+    ffmpeg -v error -i out.mp4 -f null - </dev/null 2>stderr && [ ! -s stderr ] || fail "live --json --annotate: printed into the video"
+    refused "no folder" score bad-64x48.ts --videos absent
     rm -f out.mp4
     expect 2 "is read here" run model.gguf --video clip.mp4 --caption "a man" --annotate clip.mp4
     expect 2 "is read here" live model.gguf --video clip.mp4 --caption "a man" --annotate ./clip.mp4

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,6 +103,15 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     }
     *out = value;
     return true;
+}
+
+bool rfa_cli_is_folder(const char *option, const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        return true;
+    fprintf(stderr, "refatom: %s: %s is no folder that can be opened\n", option, path);
+    return false;
 }
 
 /* The processors to work on, the threads for them, and the cache of each; 0 after a message. */

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -108,12 +107,6 @@ static bool parse_shard(struct job *job)
     return false;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
 static int parse(struct job *job, int argc, char **argv)
 {
     const struct rfa_cli_option options[] = {
@@ -137,10 +130,7 @@ static int parse(struct job *job, int argc, char **argv)
     job->first = 900;
     if (!parse_shard(job) || (job->first_second && !rfa_cli_real(&job->first, "--first-second", job->first_second)))
         return EXIT_USAGE;
-    if (is_folder(job->videos))
-        return EXIT_DONE;
-    fprintf(stderr, "refatom: --videos: %s is no folder that can be opened\n", job->videos);
-    return EXIT_FAILED;
+    return rfa_cli_is_folder("--videos", job->videos) ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ------------------------------------------------------------------ clips */

@@ -10,6 +10,7 @@
 #include "draw_answer.h"
 #include "output.h"
 #include "score.h"
+#include "source.h"
 
 enum { TOP = 3, LABEL_BYTES = 96 };
 
@@ -84,6 +85,8 @@ static int parse(struct live *l, int argc, char **argv)
         fputs("refatom: live wants MODEL, --video and --caption; see 'refatom live --help'\n", stderr);
         return EXIT_USAGE;
     }
+    if (!rfa_cli_question_check(job->video, job->caption))
+        return EXIT_USAGE;
     if (!rfa_output_is_no_input(job->annotate, (const char *const[]){job->model_path, job->video}, 2))
         return EXIT_USAGE;
     if (!rfa_annotate_check(job->annotate, false))
@@ -254,10 +257,9 @@ static enum rfa_status follow(struct live *l)
     }
     if (l->answered > 0 || interrupted)
         return RFA_OK;
-    return rfa_fail(
-        &rfa_cli_log, RFA_ERR_ARG,
-        "%s: ends after %ld sampled frames, the model wants %u; give a smaller --every than %ld, or use 'refatom run'",
-        l->job.video, l->pushed, l->info.frames, l->every);
+    return rfa_fail(&rfa_cli_log, RFA_ERR_ARG, "%s: ends after %ld sampled frames, the model wants %u; %s'refatom run'",
+                    l->job.video, l->pushed, l->info.frames,
+                    l->read >= (long)l->info.frames ? "give a smaller --every, or use " : "use ");
 }
 
 static int run(int argc, char **argv)

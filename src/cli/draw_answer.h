@@ -8,7 +8,8 @@
 /* Whether `path` asks for a picture (.jpg or .jpeg). */
 bool rfa_annotate_is_picture(const char *path);
 
-/* Whether --annotate can be written by its ending (NULL: none is given); false after a message. `picture`: also .jpg. */
+/* Whether --annotate can be written by its ending (NULL: none is given); false after a message. `picture`: also .jpg.
+ */
 bool rfa_annotate_check(const char *path, bool picture);
 
 /* Writes the key frame with the answer. */

@@ -103,7 +103,9 @@ enum rfa_status rfa_output_begin(struct rfa_output *o, const char *path, const s
     if (!o->path)
         return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; close other programs", path);
     enum rfa_status status = RFA_OK;
-    if (stat(o->path, &s) == 0 && S_ISDIR(s.st_mode))
+    if (!*path)
+        status = rfa_fail(log, RFA_ERR_ARG, "the name of the file to write is empty; give one");
+    else if (stat(o->path, &s) == 0 && S_ISDIR(s.st_mode))
         status = rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: it is a folder; give the name of a file", path);
     else if (stat(o->path, &s) != 0 || S_ISREG(s.st_mode))
         status = create_temporary(o);
