@@ -461,9 +461,8 @@ int64_t rfa_decoder_expected_frames(const struct rfa_decoder *d)
 static enum rfa_status missing(const char *path, const struct rfa_log *log)
 {
     return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: reading it needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON, "
-                    "or give a folder of JPEG frames",
-                    path);
+                    "%s: reading it needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON%s", path,
+                    RFA_WITH_TURBOJPEG ? ", or give a folder of JPEG frames" : "");
 }
 
 enum rfa_status rfa_decoder_open(struct rfa_decoder **out, const char *path, int threads, const struct rfa_log *log)
