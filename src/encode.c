@@ -30,8 +30,9 @@ static enum rfa_status check_slots(const struct rfa_session *s, uint32_t first, 
     uint32_t frames = s->model->config.frames;
     if (count < 1 || first >= frames || count > frames - first)
         return rfa_fail(&s->options.log, RFA_ERR_ARG,
-                        "%u frames from slot %u on do not fit the clip's %u slots; use slots 0 to %u", count, first,
-                        frames, frames - 1);
+                        "%u frames from slot %u on do not fit the clip's %u slots; use at least one frame and slots 0 "
+                        "to %u",
+                        count, first, frames, frames - 1);
     return RFA_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 enum { MARK_BITS = 10, MARK_WIDTH = 16 * MARK_BITS, MARK_HEIGHT = 48 };
@@ -39,7 +40,7 @@ static inline void mark_video(const char *path, int first, int count, double rat
     assert_int_equal(rfa_media_writer_open(&writer, path, MARK_WIDTH, MARK_HEIGHT, rate, NULL), RFA_OK);
     for (int i = 0; i < count; i++) {
         mark_draw(rgb, first + i);
-        assert_int_equal(rfa_media_writer_add(writer, &image), RFA_OK);
+        assert_int_equal(rfa_media_writer_add(writer, &image, NAN), RFA_OK);
     }
     assert_int_equal(rfa_media_writer_close(&writer), RFA_OK);
     assert_null(writer);

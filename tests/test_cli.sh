@@ -85,6 +85,21 @@ expect 2 "threads" run model.gguf --inputs case.gguf --threads 2x
 expect 2 "cpu" run model.gguf --inputs case.gguf --cpu i486
 expect 2 "at" run model.gguf --video clip.mp4 --caption "a man" --at -1
 expect 2 "annotate" run model.gguf --inputs case.gguf --annotate out.jpg
+expect 2 "at: 'soon'" run model.gguf --video clip.mp4 --caption "a man" --at soon
+one_message "run --at soon"
+expect 2 "either" info model.gguf --cpu
+expect 2 "either" info --cpu --json
+expect 2 "either" info model.gguf --cpu-cap c
+expect 2 "video is empty" live model.gguf --video "" --caption "a man"
+expect 2 "caption is empty" live model.gguf --video clip.mp4 --caption " "
+refused "is empty" run model.gguf --inputs case.gguf --trace ""
+if [ -c /dev/full ]; then
+    for arguments in --help --version "run --help" "info model.gguf"; do
+        # shellcheck disable=SC2086
+        "$refatom" $arguments >/dev/full 2>stderr && fail "refatom $arguments: a full disk is no failure"
+        grep -q "is the disk full" stderr || fail "refatom $arguments: no message about a full disk"
+    done
+fi
 only_these_files "wrong usage"
 
 # ---------------------------------------------------------------- good runs
@@ -219,6 +234,20 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     ffmpeg -v error -i clip.mp4 frames/%03d.jpg </dev/null
     expect 0 "^pixels" run model.gguf --video frames --caption "man in red"
     expect 0 "^pixels" run model.gguf --video 'frames/0*.jpg' --caption "man in red"
+    # A file that is cut short is answered from what there is, and says so, also where standard error is no terminal.
+    expect 0 '"complete": true, "damaged_packets": 0' run model.gguf --video clip.mp4 --caption "man in red" --json
+    [ ! -s stderr ] || fail "run: a message about a sound video"
+    ffmpeg -v error -i clip.mp4 -c copy clip.mkv </dev/null
+    head -c $(($(wc -c <clip.mkv) * 6 / 10)) clip.mkv >bad-clip.mkv
+    expect 0 '"complete": false' run model.gguf --video bad-clip.mkv --caption "man in red" --json
+    head -n 1 stderr | grep -q '^refatom: note: bad-clip.mkv: is cut short' || fail "run: no notice of a video that is cut short"
+    valid_json stdout "run --json on a video that is cut short"
+    expect 0 '"box"' live model.gguf --video bad-clip.mkv --caption "man in red" --json --every 2
+    grep -q '^refatom: note: bad-clip.mkv: is cut short' stderr || fail "live: no notice of a video that is cut short"
+    if command -v script >/dev/null 2>&1; then # on a terminal a message does not stand behind what it interrupts
+        script -qec "'$refatom' run model.gguf --video absent.mp4 --caption man" /dev/null </dev/null >bad-terminal
+        grep -q "$(printf '\r\033\\[Krefatom: absent.mp4')" bad-terminal || fail "run: a message behind a line of progress"
+    fi
     head -c 3000 clip.mp4 >bad-clip.mp4
     refused "bad-clip.mp4" run model.gguf --video bad-clip.mp4 --caption "a man" --annotate out.mp4
     refused "no such folder" run model.gguf --video clip.mp4 --caption "a man" --annotate "no such folder/out.jpg"
@@ -226,6 +255,22 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     refused "token" run model.gguf --video clip.mp4 --caption "$(printf 'a %.0s' $(seq 1 100))"
     expect 2 "no video format" run model.gguf --video clip.mp4 --caption "a man" --annotate out.text
     expect 2 "no video format" live model.gguf --video clip.mp4 --caption "a man" --annotate out.text
+    expect 2 "or .jpg" run model.gguf --video clip.mp4 --caption "a man" --annotate out.png
+    expect 2 "no video format" live model.gguf --video clip.mp4 --caption "a man" --annotate out.jpg
+    # A video of 1000 frames a second, and one that grows in the middle, are annotated as well.
+    ffmpeg -v error -f lavfi -i testsrc=size=64x48:rate=1000:duration=0.1 -pix_fmt yuv420p bad-fast.mkv </dev/null
+    expect 0 "^pixels" run model.gguf --video bad-fast.mkv --caption "a man" --annotate out.mp4
+    for size in 64x48 128x96; do
+        ffmpeg -v error -y -f lavfi -i testsrc=size=$size:rate=10:duration=1 -pix_fmt yuv420p -f mpegts bad-$size.ts </dev/null
+    done
+    cat bad-64x48.ts bad-128x96.ts >bad-grows.ts
+    expect 0 "^pixels" run model.gguf --video bad-grows.ts --caption "a man" --annotate out.mp4
+    expect 0 "box" live model.gguf --video bad-grows.ts --caption "a man" --every 1 --annotate out.mp4
+    # With standard files closed their numbers go to other files; nothing may be printed into these.
+    "$refatom" live model.gguf --video bad-64x48.ts --caption man --every 1 --json --annotate out.mp4 <&- >&- 2>stderr
+    ffmpeg -v error -i out.mp4 -f null - </dev/null 2>stderr && [ ! -s stderr ] || fail "live --json --annotate: printed into the video"
+    refused "no folder" score bad-64x48.ts --videos absent
+    rm -f out.mp4
     expect 2 "is read here" run model.gguf --video clip.mp4 --caption "a man" --annotate clip.mp4
     expect 2 "is read here" live model.gguf --video clip.mp4 --caption "a man" --annotate ./clip.mp4
     expect 2 "caption is empty" run model.gguf --video clip.mp4 --caption " "
@@ -235,10 +280,11 @@ if command -v ffmpeg >/dev/null 2>&1 && ffmpeg -v error -f lavfi -i testsrc=size
     echo kept >bad-out.mp4
     (ulimit -f 8; trap '' XFSZ; "$refatom" run model.gguf --video clip.mp4 --caption man --annotate bad-out.mp4 >/dev/null 2>stderr) &&
         fail "run --annotate: no room, and no failure"
+    grep -q '/bad-out.mp4: ' stderr || fail "run --annotate: the message does not name the file"
     [ "$(cat bad-out.mp4)" = kept ] || fail "run --annotate: a failure changed the old file"
     for kind in jpg mp4; do
         [ -c "bad-full.$kind" ] || continue
-        refused "bad-full.$kind" run model.gguf --video clip.mp4 --caption man --annotate "bad-full.$kind"
+        refused "bad-full.$kind: " run model.gguf --video clip.mp4 --caption man --annotate "bad-full.$kind"
         [ -c "bad-full.$kind" ] || fail "run --annotate: removed a device"
     done
     refused "" live model.gguf --video clip.mp4 --caption man --every 50 --annotate left.mp4

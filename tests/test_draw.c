@@ -146,6 +146,7 @@ static void text_is_utf8(void **state)
     (void)state;
     const struct rfa_font font = {20, 0.13};
     assert_true(rfa_text_width(font, "caf\xC3\xA9", 5) == rfa_text_width(font, "cafe", 4));
+    assert_true(rfa_text_width(font, "cafe\xCC\x81\xCD\xA2", 8) == rfa_text_width(font, "cafe", 4));
     assert_true(rfa_text_width(font, "\xE2\x80\x9C\xE2\x80\x93", 6) == rfa_text_width(font, "\"-", 2));
     assert_true(rfa_text_width(font, "\xE4\xB8\xAD\xF0\x9F\x98\x80", 7) == 2 * rfa_text_width(font, "\x7F", 1));
     size_t position = 0;

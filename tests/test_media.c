@@ -1,6 +1,7 @@
 /* Which frames are taken, from which files, and what is said about files that cannot be used. */
 #include "temp_folder.h"
 #include "media_clip.h"
+#include "damage.h"
 #include "filelist.h"
 #include "jpeg.h"
 
@@ -507,6 +508,151 @@ static void truncated_videos_are_survived(void **state)
     assert_true(sampled > 10 && refused > 10);
 }
 
+/* Writes the first part of a video of 150 frames, 5 s; returns the frames that decode. */
+static int64_t write_cut_video(const char *path, int sixteenths)
+{
+    struct rfa_bytes whole;
+    mark_video(path, 0, 150, 30);
+    assert_int_equal(rfa_bytes_read(&whole, path, NULL), RFA_OK);
+    temp_write(path, whole.data, whole.size * (size_t)sixteenths / 16);
+    free(whole.data);
+    heard = (struct heard){0};
+    struct rfa_clip *clip = sample(path, 4, RFA_SAMPLING_SPREAD, -1);
+    int64_t frames = clip->total;
+    assert_int_equal(clip->cut_short, sixteenths < 16);
+    assert_int_equal(clip->cut_short, frames < 150);
+    assert_int_equal(clip->damaged, 0);
+    rfa_clip_free(&clip);
+    return frames;
+}
+
+static void expect_cut_notice(const char *path)
+{
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.status, RFA_OK);
+    assert_non_null(strstr(heard.message, path));
+    assert_non_null(strstr(heard.message, "cut short"));
+    heard = (struct heard){0};
+}
+
+static void a_video_that_is_cut_short_is_a_notice(void **state)
+{
+    (void)state;
+    const char *path = temp_path(&folder, "t.mkv");
+    assert_int_equal(write_cut_video(path, 16), 150);
+    assert_int_equal(heard.count, 0);
+    double end = (double)write_cut_video(path, 12) / 30;
+    expect_cut_notice(path);
+
+    /* A window before the cut, one across it, one behind it. */
+    assert_true(end > 2 && end < 4);
+    struct rfa_clip *clip = sample(path, 4, RFA_SAMPLING_SPREAD, end - 1.8);
+    assert_false(clip->cut_short);
+    assert_int_equal(heard.count, 0);
+    rfa_clip_free(&clip);
+    clip = sample(path, 4, RFA_SAMPLING_SPREAD, end);
+    assert_true(clip->cut_short);
+    expect_cut_notice(path);
+    rfa_clip_free(&clip);
+    const struct rfa_clip_request behind = {.frames = 4, .at_seconds = end + 1.6};
+    assert_int_equal(rfa_media_sample(&clip, path, &behind, &the_log), RFA_ERR_FORMAT);
+    assert_non_null(strstr(heard.message, "cut short"));
+}
+
+static void a_stream_that_is_cut_short_is_a_notice(void **state)
+{
+    (void)state;
+    const char *path = temp_path(&folder, "t.mkv");
+    struct rfa_media_stream *stream;
+    struct rfa_image image = {0};
+    (void)write_cut_video(path, 8);
+    heard = (struct heard){0};
+    assert_int_equal(rfa_media_stream_open(&stream, path, NULL, &the_log), RFA_OK);
+    do
+        assert_int_equal(rfa_media_stream_next(stream, &image, NULL), RFA_OK);
+    while (image.rgb);
+    assert_int_equal(rfa_media_stream_next(stream, &image, NULL), RFA_OK);
+    expect_cut_notice(path);
+    rfa_media_stream_close(&stream);
+}
+
+/* What a file says of its length is right in all of these, or says nothing of the video. */
+static void damage_is_told_from_what_the_file_says(void **state)
+{
+    (void)state;
+    struct rfa_decoder_info info = {.video_end = 10, .decoded_end = 9.6, .ended = true};
+    assert_false(rfa_damage_cut_short(&info));
+    info.decoded_end = 9.4;
+    assert_true(rfa_damage_cut_short(&info));
+    info.ended = false;
+    assert_false(rfa_damage_cut_short(&info));
+    info = (struct rfa_decoder_info){.decoded_end = 9.4, .ended = true};
+    assert_false(rfa_damage_cut_short(&info));
+    info.broken_end = true;
+    assert_true(rfa_damage_cut_short(&info));
+    heard = (struct heard){0};
+    info.damaged = 1; /* the packet that was cut: one notice tells it */
+    rfa_damage_report(&info, "x", &the_log);
+    expect_cut_notice("x");
+    info.flawed = 3;
+    rfa_damage_report(&info, "x", &the_log);
+    assert_int_equal(heard.count, 2);
+    assert_non_null(strstr(heard.message, "3 frames"));
+}
+
+/* ------------------------------------------------------------------ videos out */
+
+/* Writes frames 0, 1, ... at these times and compares what is read. */
+static void expect_times(double rate, const double *given, int count, const double *expected, int expected_count)
+{
+    static uint8_t rgb[2 * MARK_HEIGHT][2 * MARK_WIDTH][3];
+    const char *path = temp_path(&folder, "times.mkv");
+    struct rfa_image image = {&rgb[0][0][0], 2 * MARK_WIDTH, 2 * MARK_HEIGHT, sizeof rgb[0]};
+    struct rfa_media_writer *writer;
+    struct rfa_media_stream *stream;
+    /* The frames are twice as large as the video. */
+    assert_int_equal(rfa_media_writer_open(&writer, path, MARK_WIDTH, MARK_HEIGHT, rate, &the_log), RFA_OK);
+    for (int i = 0; i < count; i++) {
+        memset(rgb, 25 + 20 * i, sizeof rgb);
+        assert_int_equal(rfa_media_writer_add(writer, &image, given[i]), RFA_OK);
+    }
+    assert_int_equal(rfa_media_writer_close(&writer), RFA_OK);
+    assert_int_equal(rfa_media_stream_open(&stream, path, NULL, &the_log), RFA_OK);
+    for (int i = 0; i <= expected_count; i++) {
+        double seconds;
+        assert_int_equal(rfa_media_stream_next(stream, &image, &seconds), RFA_OK);
+        assert_int_equal(image.rgb != NULL, i < expected_count);
+        if (!image.rgb)
+            break;
+        assert_int_equal(image.width, MARK_WIDTH);
+        assert_int_equal(image.height, MARK_HEIGHT);
+        assert_true(fabs(seconds - expected[i]) < 0.006);
+    }
+    rfa_media_stream_close(&stream);
+}
+
+static void written_frames_keep_their_times(void **state)
+{
+    (void)state;
+    /* What a browser records has 1000 frames a second by what its file says; a time lapse has less than one. */
+    expect_times(1000, (const double[]){5, 5.5, 7}, 3, (const double[]){0, 0.5, 2}, 3);
+    expect_times(0.2, (const double[]){0, 5, 10}, 3, (const double[]){0, 5, 10}, 3);
+    expect_times(25, (const double[]){NAN, NAN, NAN}, 3, (const double[]){0, 0.04, 0.08}, 3);
+    expect_times(10, (const double[]){0, 0, 0.01, 1}, 4, (const double[]){0, 0.1, 0.2, 1}, 4);
+    expect_times(1, (const double[]){0, 0, 0.1, 1}, 4, (const double[]){0, 1}, 2); /* two would come too late */
+}
+
+static void endings_that_no_video_has_are_refused(void **state)
+{
+    (void)state;
+    const char *const wrong[] = {"a.png", "a.jpg", "a.gif", "a.wav", "a.mp3", "a.text", "a", ""};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_not_equal(rfa_media_writer_check(wrong[i], &the_log), RFA_OK);
+    assert_int_equal(rfa_media_writer_check("a.mp4", &the_log), RFA_OK);
+    assert_int_equal(rfa_media_writer_check("no folder/a.mkv", &the_log), RFA_OK);
+    assert_int_equal(rfa_media_writer_check(NULL, &the_log), RFA_ERR_ARG);
+}
+
 static void wrong_arguments_are_refused(void **state)
 {
     (void)state;
@@ -561,6 +707,11 @@ int main(void)
         IN_FOLDER(streams_are_thinned_out),
         IN_FOLDER(bad_files_are_refused),
         IN_FOLDER(truncated_videos_are_survived),
+        IN_FOLDER(a_video_that_is_cut_short_is_a_notice),
+        IN_FOLDER(a_stream_that_is_cut_short_is_a_notice),
+        cmocka_unit_test(damage_is_told_from_what_the_file_says),
+        IN_FOLDER(written_frames_keep_their_times),
+        cmocka_unit_test(endings_that_no_video_has_are_refused),
         cmocka_unit_test(wrong_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@ struct film {
     const char *options;
 };
 
-#define X264 "-c:v libx264 -preset ultrafast "
+#define X264  "-c:v libx264 -preset ultrafast "
+#define SOUND "-f lavfi -i sine=duration=3 "
 
 static const struct film films[] = {
     {"b_frames.mp4", "size=96x64:rate=30:duration=2", "-c:v libx264 -bf 3 -g 12 -pix_fmt yuv420p"},
@@ -33,6 +34,12 @@ static const struct film films[] = {
     {"full_range.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -colorspace bt709 -color_range pc"},
     {"hd_matrix.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv444p -colorspace bt709"},
     {"wide_pixels.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -vf setsar=2"},
+    {"long_sound.mp4", "size=96x64:rate=10:duration=1", SOUND X264 "-pix_fmt yuv420p -c:a aac"},
+    {"long_sound.mkv", "size=96x64:rate=10:duration=1", SOUND X264 "-pix_fmt yuv420p -c:a aac"},
+    {"long_sound.flv", "size=96x64:rate=10:duration=1", SOUND X264 "-pix_fmt yuv420p -c:a aac"},
+    {"long_sound.wmv", "size=96x64:rate=10:duration=1", SOUND "-c:v wmv2 -c:a wmav2"},
+    {"late.mkv", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -output_ts_offset 5"},
+    {"held.mp4", "size=96x64:rate=30:duration=4", X264 "-pix_fmt yuv420p -vf select='lt(n\\,9)+eq(n\\,99)' -vsync vfr"},
     {"variable.mp4", "size=96x64:rate=30:duration=4",
      X264 "-pix_fmt yuv420p -vf select='gt(n\\,60)+not(mod(n\\,3))' -vsync vfr"},
 };
@@ -101,6 +108,8 @@ static void compare_whole(const char *path, enum rfa_sampling sampling)
     struct rfa_clip *clip;
     const struct rfa_clip_request request = {.frames = 8, .sampling = sampling, .at_seconds = -1};
     assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    if (heard.count > 0 || clip->cut_short || clip->damaged)
+        fail_msg("%s: complete, but: %s", path, heard.message);
     assert_int_equal((size_t)clip->total * (size_t)clip->width * (size_t)clip->height * 3, all.size);
     for (int i = 0; i < clip->frames; i++)
         compare_image(&clip->images[i], &all, clip->shown[i].index);

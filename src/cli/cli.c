@@ -5,19 +5,23 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cores.h"
 #include "error.h"
 #include "unicode.h"
 
+void rfa_cli_message(enum rfa_status status, const char *message)
+{
+    fprintf(stderr, "%srefatom: %s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", status == RFA_OK ? "note: " : "",
+            message);
+}
+
 static void write_message(void *user, enum rfa_status status, const char *message)
 {
     (void)user;
-    if (status != RFA_OK)
-        fprintf(stderr, "refatom: %s\n", message);
-    else if (isatty(STDERR_FILENO))
-        fprintf(stderr, "refatom: note: %s\n", message);
+    rfa_cli_message(status, message);
 }
 
 const struct rfa_log rfa_cli_log = {write_message, NULL};
@@ -98,6 +102,15 @@ bool rfa_cli_real(double *out, const char *option, const char *text)
     }
     *out = value;
     return true;
+}
+
+bool rfa_cli_is_folder(const char *option, const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        return true;
+    fprintf(stderr, "refatom: %s: %s is no folder that can be opened\n", option, path);
+    return false;
 }
 
 /* The processors to work on, the threads for them, and the cache of each; 0 after a message. */

@@ -68,7 +68,14 @@ RFA_CHECKED enum rfa_status rfa_cli_create_session(rfa_session **session, const 
 bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most);
 bool rfa_cli_real(double *out, const char *option, const char *text);
 
-/* Prints failures to stderr as "refatom: message", notices only when stderr is a terminal. */
+/* Whether the path is a folder; false after a message that names the option. */
+bool rfa_cli_is_folder(const char *option, const char *path);
+
+/* Prints a failure to stderr as "refatom: message", a notice as "refatom: note: message"; on a terminal in the place of
+ * a line of progress. */
+void rfa_cli_message(enum rfa_status status, const char *message);
+
+/* Hands every message to rfa_cli_message. */
 extern const struct rfa_log rfa_cli_log;
 
 /* An answer that is not finite can be neither ranked nor written as JSON; damaged weights or pixels give it. */

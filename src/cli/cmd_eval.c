@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -46,7 +45,7 @@ struct eval {
     size_t clip_count;
     FILE *out;
     char message[1024];      /* the last failure */
-    int listed;              /* failures on the screen */
+    int listed, noted;       /* failures and notices on the screen */
     size_t answered, failed; /* samples of this run */
     size_t clips_done, clips_left;
     double started;
@@ -109,12 +108,6 @@ static bool parse_shard(struct job *job)
     return false;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
 static int parse(struct job *job, int argc, char **argv)
 {
     const struct rfa_cli_option options[] = {
@@ -138,10 +131,7 @@ static int parse(struct job *job, int argc, char **argv)
     job->first = 900;
     if (!parse_shard(job) || (job->first_second && !rfa_cli_real(&job->first, "--first-second", job->first_second)))
         return EXIT_USAGE;
-    if (is_folder(job->videos))
-        return EXIT_DONE;
-    fprintf(stderr, "refatom: --videos: %s is no folder that can be opened\n", job->videos);
-    return EXIT_FAILED;
+    return rfa_cli_is_folder("--videos", job->videos) ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ------------------------------------------------------------------ clips */
@@ -308,14 +298,18 @@ static enum rfa_status open_results(struct eval *e)
 static void keep_message(void *user, enum rfa_status status, const char *message)
 {
     struct eval *e = user;
-    if (status == RFA_OK)
+    if (status == RFA_OK) {
+        if (e->noted <= MAX_LISTED)
+            rfa_cli_message(status, e->noted < MAX_LISTED ? message : "more notices are not shown");
+        e->noted += e->noted <= MAX_LISTED;
         return;
+    }
     snprintf(e->message, sizeof e->message, "%s", message);
-    const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : "";
     if (e->listed < MAX_LISTED)
-        fprintf(stderr, "%srefatom: %s\n", clear, message);
+        rfa_cli_message(status, message);
     else if (e->listed == MAX_LISTED)
-        fprintf(stderr, "%srefatom: more failures are only written to %s\n", clear, e->job.results);
+        fprintf(stderr, "%srefatom: more failures are only written to %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "",
+                e->job.results);
     e->listed++;
 }
 

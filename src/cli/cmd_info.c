@@ -73,12 +73,14 @@ static int run(int argc, char **argv)
     const struct rfa_cli_option options[] = {{"--json", NULL, &json}, {"--cpu", NULL, &cpu}, {"--cpu-cap", &cap, NULL}};
     if (rfa_cli_parse(argc, argv, options, 3, &path, 1) < 0)
         return EXIT_USAGE;
-    if (cpu)
-        return print_cpu(cap);
-    if (!path) {
-        fputs("refatom: info wants MODEL or --cpu; see 'refatom info --help'\n", stderr);
+    if (cpu == (path != NULL) || (cpu && json) || (cap && !cpu)) {
+        fputs("refatom: info wants either MODEL, with or without --json, or --cpu, with or without --cpu-cap; see "
+              "'refatom info --help'\n",
+              stderr);
         return EXIT_USAGE;
     }
+    if (cpu)
+        return print_cpu(cap);
     rfa_model *model;
     struct rfa_model_info info;
     if (rfa_model_open(&model, path, &rfa_cli_log) != RFA_OK)

@@ -8,10 +8,10 @@
 
 #include "cli.h"
 #include "clock.h"
-#include "draw.h"
-#include "media.h"
+#include "draw_answer.h"
 #include "output.h"
 #include "score.h"
+#include "source.h"
 
 enum { TOP = 3, LABEL_BYTES = 96 };
 
@@ -33,6 +33,7 @@ struct live {
     struct rfa_media_stream *stream;
     struct rfa_stream_info stream_info;
     struct rfa_output output;
+    struct rfa_log output_log;
     struct rfa_media_writer *writer;
     struct rfa_picture *recent; /* the last sampled frames, [keep]; number i at i % keep */
     long keep;                  /* from the key frame, the middle of the clip, to the newest */
@@ -98,9 +99,11 @@ static int parse(struct live *l, int argc, char **argv)
         fputs("refatom: live wants MODEL, --video and --caption; see 'refatom live --help'\n", stderr);
         return EXIT_USAGE;
     }
+    if (!rfa_cli_question_check(job->video, job->caption))
+        return EXIT_USAGE;
     if (!rfa_output_is_no_input(job->annotate, (const char *const[]){job->model_path, job->video}, 2))
         return EXIT_USAGE;
-    if (job->annotate && rfa_media_writer_check(job->annotate, &rfa_cli_log) != RFA_OK)
+    if (!rfa_annotate_check(job->annotate, false))
         return EXIT_USAGE;
     l->scene_every = 4;
     if (job->every && !rfa_cli_number(&l->every, "--every", job->every, 1, 100000))
@@ -127,7 +130,7 @@ static enum rfa_status prepare(struct live *l)
         return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for the last frames; close other programs");
     l->options.frame_group = 1;
     int side = l->stream_info.width > l->stream_info.height ? l->stream_info.width : l->stream_info.height;
-    if (side > 0)
+    if (side > l->options.max_image_side) /* the default leaves room for streams that change their size */
         l->options.max_image_side = side;
     RFA_TRY(rfa_cli_create_session(&l->session, l->model, &l->options, &l->job.session));
     return rfa_encode_caption(l->session, l->job.caption, strlen(l->job.caption));
@@ -237,13 +240,15 @@ static enum rfa_status draw(struct live *l, const struct rfa_image *frame)
     struct rfa_image image = rfa_picture_image(&picture);
     double rate = l->stream_info.frames_per_second > 0 ? l->stream_info.frames_per_second : 30;
     enum rfa_status status = RFA_OK;
-    if (!l->writer)
+    if (!l->writer) {
         status = rfa_output_begin(&l->output, l->job.annotate, &rfa_cli_log);
+        l->output_log = rfa_output_log(&l->output);
+    }
     if (!l->writer && status == RFA_OK)
         status = rfa_media_writer_open(&l->writer, rfa_output_name(&l->output), image.width, image.height, rate,
-                                       &rfa_cli_log);
+                                       &l->output_log);
     if (status == RFA_OK)
-        status = rfa_media_writer_add(l->writer, &image);
+        status = rfa_media_writer_add(l->writer, &image, l->seconds);
     rfa_picture_free(&picture);
     return status;
 }
@@ -266,10 +271,9 @@ static enum rfa_status follow(struct live *l)
     }
     if (l->answered > 0 || interrupted)
         return RFA_OK;
-    return rfa_fail(
-        &rfa_cli_log, RFA_ERR_ARG,
-        "%s: ends after %ld sampled frames, the model wants %u; give a smaller --every than %ld, or use 'refatom run'",
-        l->job.video, l->pushed, l->info.frames, l->every);
+    return rfa_fail(&rfa_cli_log, RFA_ERR_ARG, "%s: ends after %ld sampled frames, the model wants %u; %s'refatom run'",
+                    l->job.video, l->pushed, l->info.frames,
+                    l->read >= (long)l->info.frames ? "give a smaller --every, or use " : "use ");
 }
 
 static int run(int argc, char **argv)

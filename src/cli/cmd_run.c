@@ -79,10 +79,7 @@ static int parse(struct job *job, int argc, char **argv)
     const char *const read[] = {job->model_path, job->source.video, job->source.inputs};
     if (!rfa_output_is_no_input(job->annotate, read, 3) || !rfa_output_is_no_input(job->trace_path, read, 3))
         return EXIT_USAGE;
-    if (job->annotate && !rfa_annotate_is_picture(job->annotate) &&
-        rfa_media_writer_check(job->annotate, &rfa_cli_log) != RFA_OK)
-        return EXIT_USAGE;
-    return EXIT_DONE;
+    return rfa_annotate_check(job->annotate, true) ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ------------------------------------------------------------------ work */
@@ -169,7 +166,8 @@ static void print_json(const struct run *r)
                (long long)clip->key_shown.index);
         for (int i = 0; i < clip->frames; i++)
             printf("%s%lld", i ? ", " : "", (long long)clip->shown[i].index);
-        printf("]");
+        printf("], \"complete\": %s, \"damaged_packets\": %lld", clip->cut_short ? "false" : "true",
+               (long long)clip->damaged);
     }
     printf("}\n");
 }

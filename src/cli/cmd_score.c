@@ -84,6 +84,8 @@ static int run(int argc, char **argv)
     int files = parse(&job, path, argc, argv);
     if (files <= 0)
         return EXIT_USAGE;
+    if (job.videos && !rfa_cli_is_folder("--videos", job.videos))
+        return EXIT_FAILED;
     struct rfa_samples samples = {.log = &rfa_cli_log};
     struct rfa_results_run about = {.model = NULL};
     enum rfa_status status = RFA_OK;

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <stdio.h>
 
+#include "cli.h"
 #include "error.h"
 #include "output.h"
 
@@ -16,6 +17,19 @@ bool rfa_annotate_is_picture(const char *path)
     return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
 }
 
+bool rfa_annotate_check(const char *path, bool picture)
+{
+    if (!path || (picture && rfa_annotate_is_picture(path)))
+        return true;
+    if (!RFA_WITH_FFMPEG)
+        return rfa_media_writer_check(path, &rfa_cli_log) == RFA_OK;
+    if (rfa_media_writer_check(path, NULL) == RFA_OK)
+        return true;
+    fprintf(stderr, "refatom: --annotate: no video format has the ending of '%s'; use .mp4, .mkv or .avi%s\n", path,
+            picture ? ", or .jpg for the key frame alone" : "");
+    return false;
+}
+
 enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *key, const struct rfa_annotation *answer,
                                      const struct rfa_log *log)
 {
@@ -24,8 +38,9 @@ enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *k
     RFA_TRY(rfa_media_annotate(&picture, key, answer, log));
     struct rfa_image image = rfa_picture_image(&picture);
     enum rfa_status status = rfa_output_begin(&output, path, log);
+    const struct rfa_log named = rfa_output_log(&output);
     if (status == RFA_OK)
-        status = rfa_media_write_jpeg(rfa_output_name(&output), &image, JPEG_QUALITY, log);
+        status = rfa_media_write_jpeg(rfa_output_name(&output), &image, JPEG_QUALITY, &named);
     rfa_picture_free(&picture);
     return rfa_output_end(&output, status);
 }
@@ -37,7 +52,7 @@ struct copy {
 };
 
 /* Annotates one frame and appends it; the first one opens the file, since only then is the size known. */
-static enum rfa_status append(struct copy *c, const char *path, const struct rfa_image *frame,
+static enum rfa_status append(struct copy *c, const char *path, const struct rfa_image *frame, double seconds,
                               const struct rfa_annotation *answer, const struct rfa_log *log)
 {
     struct rfa_picture picture;
@@ -48,7 +63,7 @@ static enum rfa_status append(struct copy *c, const char *path, const struct rfa
         status = rfa_media_writer_open(&c->writer, path, image.width, image.height,
                                        c->info.frames_per_second > 0 ? c->info.frames_per_second : 30, log);
     if (status == RFA_OK)
-        status = rfa_media_writer_add(c->writer, &image);
+        status = rfa_media_writer_add(c->writer, &image, seconds);
     rfa_picture_free(&picture);
     return status;
 }
@@ -62,8 +77,16 @@ static enum rfa_status copy_frames(struct copy *c, const char *path, double end,
         RFA_TRY(rfa_media_stream_next(c->stream, &frame, &seconds));
         if (!frame.rgb || (end > 0 && seconds > end))
             return RFA_OK;
-        RFA_TRY(append(c, path, &frame, answer, log));
+        RFA_TRY(append(c, path, &frame, seconds, answer, log));
     }
+}
+
+/* What is to be noticed about the video was said when its frames were chosen. */
+static void pass_failures(void *user, enum rfa_status status, const char *message)
+{
+    const struct rfa_log *log = user;
+    if (status != RFA_OK)
+        log->write(log->user, status, message);
 }
 
 enum rfa_status rfa_annotate_video(const char *path, const char *video, double start, double seconds,
@@ -71,12 +94,14 @@ enum rfa_status rfa_annotate_video(const char *path, const char *video, double s
 {
     struct copy c = {.writer = NULL};
     struct rfa_stream_options options = {.start_seconds = start};
+    struct rfa_log failures = {pass_failures, &(struct rfa_log){log->write, log->user}};
     struct rfa_output output;
     RFA_TRY(rfa_output_begin(&output, path, log));
-    enum rfa_status status = rfa_media_stream_open(&c.stream, video, &options, log);
+    const struct rfa_log named = rfa_output_log(&output);
+    enum rfa_status status = rfa_media_stream_open(&c.stream, video, &options, &failures);
     if (status == RFA_OK) {
         rfa_media_stream_describe(c.stream, &c.info);
-        status = copy_frames(&c, rfa_output_name(&output), seconds > 0 ? start + seconds : 0, answer, log);
+        status = copy_frames(&c, rfa_output_name(&output), seconds > 0 ? start + seconds : 0, answer, &named);
     }
     enum rfa_status closed = rfa_media_writer_close(&c.writer);
     rfa_media_stream_close(&c.stream);

@@ -8,6 +8,10 @@
 /* Whether `path` asks for a picture (.jpg or .jpeg). */
 bool rfa_annotate_is_picture(const char *path);
 
+/* Whether --annotate can be written by its ending (NULL: none is given); false after a message. `picture`: also .jpg.
+ */
+bool rfa_annotate_check(const char *path, bool picture);
+
 /* Writes the key frame with the answer. */
 RFA_CHECKED enum rfa_status rfa_annotate_picture(const char *path, const struct rfa_image *key,
                                                  const struct rfa_annotation *answer, const struct rfa_log *log);

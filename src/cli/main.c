@@ -1,5 +1,6 @@
 /* refatom: the program. One file a subcommand; this one chooses. */
 #define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,12 +29,16 @@ static int run_command(const struct rfa_command *command, int argc, char **argv)
             fputs(command->help, stdout);
             return EXIT_DONE;
         }
-    int status = command->run(argc, argv);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fputs("refatom: standard output could not be written; is the disk full?\n", stderr);
-        return EXIT_FAILED;
-    }
-    return status;
+    return command->run(argc, argv);
+}
+
+/* Where standard input, output or error is closed, the next file to be opened would take its place, and what is printed
+ * would be written into it. What takes it instead cannot be read, or written, as a closed one cannot. */
+static void occupy_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return;
 }
 
 /* Waiting OpenMP threads spin for a long time by default, which on a busy machine takes the processor from the thread
@@ -71,9 +76,8 @@ static void print_version(void)
     printf("\n");
 }
 
-int main(int argc, char **argv)
+static int choose(int argc, char **argv)
 {
-    spin_briefly(argv);
     if (argc < 2) {
         usage(stderr);
         return EXIT_USAGE;
@@ -91,4 +95,15 @@ int main(int argc, char **argv)
             return run_command(commands[i], argc - 2, argv + 2);
     fprintf(stderr, "refatom: unknown command '%s'; 'refatom --help' lists them\n", argv[1]);
     return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    spin_briefly(argv);
+    occupy_standard_files();
+    int status = choose(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fputs("refatom: standard output could not be written; is the disk full?\n", stderr);
+    return EXIT_FAILED;
 }

@@ -110,7 +110,9 @@ enum rfa_status rfa_output_begin(struct rfa_output *o, const char *path, const s
     if (!o->path)
         return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; close other programs", path);
     enum rfa_status status = RFA_OK;
-    if (stat(o->path, &s) == 0 && S_ISDIR(s.st_mode))
+    if (!*path)
+        status = rfa_fail(log, RFA_ERR_ARG, "the name of the file to write is empty; give one");
+    else if (stat(o->path, &s) == 0 && S_ISDIR(s.st_mode))
         status = rfa_fail(log, RFA_ERR_IO, "%s: cannot be written: it is a folder; give the name of a file", path);
     else if (stat(o->path, &s) != 0 || S_ISREG(s.st_mode))
         status = create_temporary(o);
@@ -122,6 +124,21 @@ enum rfa_status rfa_output_begin(struct rfa_output *o, const char *path, const s
 const char *rfa_output_name(const struct rfa_output *o)
 {
     return o->temporary ? o->temporary : o->path;
+}
+
+static void write_renamed(void *user, enum rfa_status status, const char *message)
+{
+    const struct rfa_output *o = user;
+    size_t length = o->temporary ? strlen(o->temporary) : 0;
+    if (length > 0 && strncmp(message, o->temporary, length) == 0)
+        (void)rfa_fail(o->log, status, "%s%s", o->path, message + length);
+    else
+        (void)rfa_fail(o->log, status, "%s", message);
+}
+
+struct rfa_log rfa_output_log(struct rfa_output *o)
+{
+    return (struct rfa_log){write_renamed, o};
 }
 
 enum rfa_status rfa_output_end(struct rfa_output *o, enum rfa_status status)

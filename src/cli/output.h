@@ -19,6 +19,10 @@ RFA_CHECKED enum rfa_status rfa_output_begin(struct rfa_output *output, const ch
 /* Where to write until the end. */
 const char *rfa_output_name(const struct rfa_output *output);
 
+/* For what writes there: passes messages on, with the name that is meant in place of the temporary one. Valid until the
+ * end, while `output` stays where it is. */
+struct rfa_log rfa_output_log(struct rfa_output *output);
+
 /* After writing that ended with `status`: gives the file its name, or removes it. Returns the first failure. An output
  * that was not begun (all zero) is fine. */
 enum rfa_status rfa_output_end(struct rfa_output *output, enum rfa_status status);

@@ -8,6 +8,16 @@
 #include "case.h"
 #include "error.h"
 
+bool rfa_cli_question_check(const char *video, const char *caption)
+{
+    bool blank = strspn(caption, " \t\r\n") == strlen(caption);
+    if (!*video)
+        fputs("refatom: --video is empty; give a video file or a folder of pictures\n", stderr);
+    else if (blank)
+        fputs("refatom: --caption is empty; say who is meant: --caption \"the woman in red\"\n", stderr);
+    return *video && !blank;
+}
+
 bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command)
 {
     bool from_video = source->video && source->caption && !source->inputs,
@@ -18,18 +28,14 @@ bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command)
                 command, command);
         return false;
     }
-    if (from_video && (!*source->video || strspn(source->caption, " \t\r\n") == strlen(source->caption))) {
-        fprintf(stderr, "refatom: %s is empty; %s\n", *source->video ? "--caption" : "--video",
-                *source->video ? "say who is meant: --caption \"the woman in red\""
-                               : "give a video file or a folder of pictures");
+    if (from_video && !rfa_cli_question_check(source->video, source->caption))
         return false;
-    }
     source->at_seconds = NAN;
-    if (source->at && (!rfa_cli_real(&source->at_seconds, "--at", source->at) || source->at_seconds < 0)) {
-        fputs("refatom: --at takes seconds from the beginning of the video\n", stderr);
+    if (source->at && !rfa_cli_real(&source->at_seconds, "--at", source->at))
         return false;
-    }
-    return true;
+    if (source->at_seconds < 0)
+        fputs("refatom: --at takes seconds from the beginning of the video\n", stderr);
+    return !(source->at_seconds < 0);
 }
 
 void rfa_cli_progress(const char *what)

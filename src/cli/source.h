@@ -19,6 +19,9 @@ struct rfa_cli_source {
         "--inputs", &(given)->inputs, NULL                                                                             \
     }
 
+/* False after a message where one of the two is empty. */
+bool rfa_cli_question_check(const char *video, const char *caption);
+
 /* Whether the options fit together, and the seconds of --at; false after a message. */
 bool rfa_cli_source_check(struct rfa_cli_source *source, const char *command);
 

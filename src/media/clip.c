@@ -179,6 +179,8 @@ static enum rfa_status finish(struct rfa_clip **out, struct rfa_clip_build *buil
     RFA_TRY(allocate_clip(&clip, build));
     clip->frames = build->request->frames;
     clip->total = build->total;
+    clip->cut_short = build->cut_short;
+    clip->damaged = build->damaged;
     bool black = false;
     for (int i = 0; i <= clip->frames; i++) {
         const struct rfa_wanted *wanted = find_wanted(build, build->index[i]);

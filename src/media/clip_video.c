@@ -1,4 +1,5 @@
 #include "clip.h"
+#include "damage.h"
 #include "error.h"
 
 #include <math.h>
@@ -115,6 +116,11 @@ static enum rfa_status check_end(const struct rfa_clip_build *build, const struc
     rfa_decoder_describe(decoder, &info);
     double step = info.frames_per_second > 0 ? 1 / info.frames_per_second : 0;
     double end = fmax(info.seconds, rfa_decoder_seconds(decoder, RFA_FRAME_CURRENT) + step);
+    if (rfa_damage_cut_short(&info) && window_time(build->request, 0) > info.decoded_end)
+        return rfa_fail(build->log, RFA_ERR_FORMAT,
+                        "%s: is cut short: only its first %.1f s can be decoded, and %g s is behind them; give the "
+                        "complete file or an earlier time",
+                        build->path, info.decoded_end, build->request->at_seconds);
     if (window_time(build->request, 0) <= end)
         return RFA_OK;
     return rfa_fail(build->log, RFA_ERR_ARG, "%s: %g s is behind the end at %.1f s; give an earlier time", build->path,
@@ -142,12 +148,12 @@ enum rfa_status rfa_clip_from_video(struct rfa_clip_build *build)
     RFA_TRY(rfa_decoder_open(&decoder, build->path, build->request->threads, build->log));
     enum rfa_status status =
         rfa_clip_request_is_window(build->request) ? sample_window(build, decoder) : sample_whole(build, decoder);
-    struct rfa_decoder_info info;
     if (status == RFA_OK) {
+        struct rfa_decoder_info info;
         rfa_decoder_describe(decoder, &info);
-        if (info.damaged > 0)
-            (void)rfa_fail(build->log, RFA_OK, "%s: %lld damaged packets were passed over", build->path,
-                           (long long)info.damaged);
+        rfa_damage_report(&info, build->path, build->log);
+        build->cut_short = rfa_damage_cut_short(&info);
+        build->damaged = info.damaged;
     }
     rfa_decoder_close(&decoder);
     return status;

@@ -35,7 +35,9 @@ struct rfa_decoder {
     double step;       /* nominal seconds between frames */
     bool origin_known; /* `origin` is set: after the first frame */
     bool draining, device;
-    int64_t damaged;
+    bool incomplete;  /* the last packet read is shorter than the container says */
+    bool read_failed; /* reading ended by an error, not at the end */
+    int64_t damaged, flawed;
     int last_error;
     struct rfa_rgb rgb;
 };
@@ -90,7 +92,7 @@ static enum rfa_status open_container(AVFormatContext **out, const char *path, c
     free(url);
     if (error >= 0)
         return RFA_OK;
-    const char *remedy = error == AVERROR_INVALIDDATA || error == AVERROR_EOF
+    const char *remedy = error == AVERROR_INVALIDDATA || error == AVERROR_EOF || error == AVERROR(EINVAL)
                              ? "give a complete video file of a format that FFmpeg reads"
                              : "check the name and the permissions";
     return rfa_libav_fail(log, error, path, "cannot be opened as a video", remedy);
@@ -153,7 +155,7 @@ static void close_stream(struct rfa_decoder *d)
     avcodec_free_context(&d->codec);
     avformat_close_input(&d->container);
     d->stream = NULL;
-    d->draining = false;
+    d->draining = d->incomplete = d->read_failed = false;
 }
 
 /* ------------------------------------------------------------------ decoding */
@@ -172,13 +174,16 @@ static bool feed(struct rfa_decoder *d)
         return true;
     }
     if (error < 0) {
-        if (error != AVERROR_EOF)
+        d->read_failed = error != AVERROR_EOF;
+        if (d->read_failed)
             d->last_error = error;
         d->draining = true;
         error = avcodec_send_packet(d->codec, NULL);
     } else {
         /* An empty packet would mean the end to the decoder; in AVI it means "the same picture again". */
         bool ours = d->packet->stream_index == d->stream->index && d->packet->size > 0;
+        if (ours)
+            d->incomplete = (d->packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
         error = ours ? avcodec_send_packet(d->codec, d->packet) : 0;
         av_packet_unref(d->packet);
     }
@@ -196,8 +201,10 @@ static enum rfa_status decode(struct rfa_decoder *d, AVFrame *frame, bool *end)
     *end = false;
     for (int errors = 0;;) {
         int error = avcodec_receive_frame(d->codec, frame);
-        if (error >= 0)
+        if (error >= 0) {
+            d->flawed += frame->decode_error_flags != 0;
             return RFA_OK;
+        }
         if (error == AVERROR_EOF || errors > MAX_ERRORS_DRAINING) {
             *end = true;
             return RFA_OK;
@@ -249,7 +256,7 @@ static enum rfa_status decode_first(struct rfa_decoder *d)
     RFA_TRY(decode(d, d->frame[RFA_FRAME_CURRENT], &end));
     if (end)
         return d->last_error ? rfa_libav_fail(d->log, d->last_error, d->path, "no frame can be decoded",
-                                              "give a complete video file")
+                                              "give a complete file, or convert it with the ffmpeg program first")
                              : rfa_fail(d->log, RFA_ERR_FORMAT,
                                         "%s: the video stream holds no frame; give a complete video file", d->path);
     set_time(d, -d->step); /* frame 0 is at 0, with a timestamp or without */
@@ -309,7 +316,7 @@ bool rfa_decoder_seek(struct rfa_decoder *d, double seconds)
     if (avformat_seek_file(d->container, d->stream->index, INT64_MIN, stamp, stamp, 0) < 0)
         return false;
     avcodec_flush_buffers(d->codec);
-    d->draining = false;
+    d->draining = d->incomplete = d->read_failed = false;
     for (int i = 0; i < 2; i++)
         av_frame_unref(d->frame[i]);
     bool end;
@@ -323,7 +330,7 @@ enum rfa_status rfa_decoder_rewind(struct rfa_decoder *d)
 {
     close_stream(d);
     d->origin_known = false;
-    d->damaged = 0;
+    d->damaged = d->flawed = 0;
     d->last_error = 0;
     RFA_TRY(open_stream(d));
     return decode_first(d);
@@ -363,6 +370,47 @@ enum rfa_status rfa_decoder_picture(struct rfa_decoder *d, enum rfa_which_frame 
     return rfa_rgb_convert(&d->rgb, out, frame, orientation_of(d, frame), d->path, d->log);
 }
 
+/* Matroska's duration of a stream, "00:00:03.033000000"; 0 without one. */
+static double tagged_seconds(const AVStream *stream)
+{
+    const AVDictionaryEntry *tag = av_dict_get(stream->metadata, "DURATION", NULL, 0);
+    unsigned hours, minutes;
+    double seconds;
+    return tag && sscanf(tag->value, "%u:%u:%lf", &hours, &minutes, &seconds) == 3
+               ? hours * 3600.0 + minutes * 60.0 + seconds
+               : 0;
+}
+
+/* Where the video ends by what the file says. What was estimated from a bit rate says nothing, nor does the length of
+ * a file with other streams, one of which may be longer (in ASF a stream's length is the file's). A file's length and
+ * Matroska's tag count from time 0, with whatever lies before the first frame. */
+static double claimed_end(const struct rfa_decoder *d)
+{
+    const AVStream *stream = d->stream;
+    const double base = av_q2d(stream->time_base), tagged = tagged_seconds(stream);
+    const bool own_length = stream->duration > 0 && strcmp(d->container->iformat->name, "asf") != 0;
+    if (isnan(d->origin) || d->container->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE)
+        return 0;
+    double end = 0;
+    if (own_length)
+        end = (double)(stream->duration + (stream->start_time == AV_NOPTS_VALUE ? 0 : stream->start_time)) * base;
+    else if (tagged > 0)
+        end = tagged;
+    else if (d->container->nb_streams == 1 && d->container->duration > 0)
+        end = (double)d->container->duration / AV_TIME_BASE;
+    return fmax(end - d->origin, 0);
+}
+
+static double frame_seconds(const struct rfa_decoder *d, const AVFrame *frame)
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+    int64_t duration = frame->duration;
+#else
+    int64_t duration = frame->pkt_duration;
+#endif
+    return fmax(d->step, (double)duration * av_q2d(d->stream->time_base));
+}
+
 void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *info)
 {
     const AVFrame *frame = d->frame[RFA_FRAME_CURRENT];
@@ -379,7 +427,12 @@ void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *
         .height = swap ? frame->width : frame->height,
         .frames_per_second = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0,
         .seconds = length,
+        .video_end = claimed_end(d),
+        .decoded_end = d->seconds[RFA_FRAME_CURRENT] + frame_seconds(d, frame),
         .damaged = d->damaged,
+        .flawed = d->flawed,
+        .ended = d->draining,
+        .broken_end = d->draining && (d->incomplete || d->read_failed),
         .seekable = seekable,
         .live = d->device || (!seekable && length <= 0),
     };
@@ -408,9 +461,8 @@ int64_t rfa_decoder_expected_frames(const struct rfa_decoder *d)
 static enum rfa_status missing(const char *path, const struct rfa_log *log)
 {
     return rfa_fail(log, RFA_ERR_UNSUPPORTED,
-                    "%s: reading it needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON, "
-                    "or give a folder of JPEG frames",
-                    path);
+                    "%s: reading it needs FFmpeg, which this build lacks; build with -DRFA_FFMPEG=ON%s", path,
+                    RFA_WITH_TURBOJPEG ? ", or give a folder of JPEG frames" : "");
 }
 
 enum rfa_status rfa_decoder_open(struct rfa_decoder **out, const char *path, int threads, const struct rfa_log *log)

@@ -37,7 +37,12 @@ struct rfa_decoder_info {
     int width, height;        /* as displayed */
     double frames_per_second; /* nominal; 0: unknown */
     double seconds;           /* length of the file counted from the first frame; 0: unknown */
+    double video_end;         /* where its video ends by what it says of itself, counted likewise; 0: it does not say */
+    double decoded_end;       /* where the CURRENT frame ends */
     int64_t damaged;          /* packets so far that did not decode */
+    int64_t flawed;           /* frames so far in which the decoder had to make something up */
+    bool ended;               /* all was read */
+    bool broken_end;          /* its last packet is incomplete, or reading failed */
     bool seekable;            /* the file can be read again */
     bool live;                /* a camera or a network stream */
 };

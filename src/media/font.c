@@ -143,7 +143,16 @@ int rfa_font_width(uint32_t code_point)
     return find_glyph(code_point)->width;
 }
 
-uint32_t rfa_utf8_next(const char *text, size_t length, size_t *at)
+/* The accents that stand as characters of their own, U+0300 ... U+036F; two bytes each. */
+static size_t skip_combining(const uint8_t *p, size_t length, size_t at)
+{
+    while (at + 1 < length && ((p[at] == 0xCC && p[at + 1] >= 0x80 && p[at + 1] <= 0xBF) ||
+                               (p[at] == 0xCD && p[at + 1] >= 0x80 && p[at + 1] <= 0xAF)))
+        at += 2;
+    return at;
+}
+
+static uint32_t decode(const char *text, size_t length, size_t *at)
 {
     const unsigned char *p = (const unsigned char *)text;
     uint32_t c = p[(*at)++];
@@ -158,6 +167,13 @@ uint32_t rfa_utf8_next(const char *text, size_t length, size_t *at)
             return 0xFFFD;
         c = c << 6 | (p[(*at)++] & 0x3F);
     }
+    return c;
+}
+
+uint32_t rfa_utf8_next(const char *text, size_t length, size_t *at)
+{
+    uint32_t c = decode(text, length, at);
+    *at = skip_combining((const uint8_t *)text, length, *at);
     return c;
 }
 

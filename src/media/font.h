@@ -26,8 +26,8 @@ void rfa_font_outline(struct rfa_font_outline *outline, uint32_t code_point);
 /* The width alone, in grid units. */
 int rfa_font_width(uint32_t code_point);
 
-/* Decodes one UTF-8 character from text[*at] on and moves *at past it (at least one byte); 0xFFFD where it is damaged.
- */
+/* Decodes one UTF-8 character from text[*at] on and moves *at past it (at least one byte) and the combining accents
+ * behind it; 0xFFFD where it is damaged. */
 uint32_t rfa_utf8_next(const char *text, size_t length, size_t *at);
 
 #endif

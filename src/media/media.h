@@ -15,7 +15,7 @@
  * orientation applied.
  *
  * Failures: one message through `log` (may be NULL) that names the file, the reason and the remedy; the out-parameter
- * is NULL. Notices (status RFA_OK) report damaged data that was passed over.
+ * is NULL. Notices (status RFA_OK) report a file that is cut short, and damaged data that was passed over or mended.
  */
 #ifndef RFA_MEDIA_H
 #define RFA_MEDIA_H
@@ -68,6 +68,8 @@ struct rfa_clip {
     int frames;                   /* T */
     int width, height;            /* of the key frame, as displayed */
     int64_t total;                /* frames sampled from: all of the video, or the window */
+    bool cut_short;               /* the video ends before it should; there was a notice */
+    int64_t damaged;              /* packets of the video that did not decode; likewise */
     struct rfa_image *images;     /* [frames]; equal frames share their pixels */
     struct rfa_clip_frame *shown; /* [frames] */
     struct rfa_image key;
@@ -136,16 +138,20 @@ RFA_CHECKED enum rfa_status rfa_media_write_jpeg(const char *path, const struct 
 
 struct rfa_media_writer;
 
-/* Whether a video can be written under this name at all, by its ending: before the work whose result it shall hold. */
+/* Whether a video can be written under this name at all, by its ending and with the encoders that there are: before the
+ * work whose result it shall hold. */
 RFA_CHECKED enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log);
 
 /* Starts a video file; container by the ending of path, codec H.264 or else MPEG-4 or what the container takes. An odd
- * last column or row is cropped. 1 <= frames_per_second <= 240, sides 16 ... 16384. */
+ * last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides 16 ... 16384. */
 RFA_CHECKED enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width,
                                                   int height, double frames_per_second, const struct rfa_log *log);
 
-/* Appends one frame of the size given to open. */
-RFA_CHECKED enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image);
+/* Appends one frame, displayed from `seconds` on (of any origin, rising; NaN: one frame after the last), as near as the
+ * rate given to open allows. One that would come more than half a second late is left out. Another size than that given
+ * to open is scaled to it. */
+RFA_CHECKED enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image,
+                                                 double seconds);
 
 /* Finishes the file; frees the writer and nulls the pointer whatever happens. NULL is fine. */
 RFA_CHECKED enum rfa_status rfa_media_writer_close(struct rfa_media_writer **writer);

@@ -1,3 +1,4 @@
+#include "damage.h"
 #include "decoder.h"
 #include "error.h"
 #include "filelist.h"
@@ -17,6 +18,7 @@ struct rfa_media_stream {
     struct rfa_filelist list;
     size_t position; /* of the next file */
     bool fresh;      /* the decoder's current frame was not looked at yet */
+    bool reported;   /* its damage was */
     double due;      /* the next frame to deliver is on display at this time or later */
     struct rfa_picture picture;
 };
@@ -113,6 +115,16 @@ static enum rfa_status next_file(struct rfa_media_stream *s, double *seconds)
     return RFA_OK;
 }
 
+/* Once: a caller may ask for frames again after the end. */
+static void report_damage(struct rfa_media_stream *s)
+{
+    struct rfa_decoder_info info;
+    rfa_decoder_describe(s->decoder, &info);
+    if (!s->reported)
+        rfa_damage_report(&info, s->path, s->log);
+    s->reported = true;
+}
+
 static enum rfa_status next_decoded(struct rfa_media_stream *s, double *seconds)
 {
     for (;;) {
@@ -120,8 +132,10 @@ static enum rfa_status next_decoded(struct rfa_media_stream *s, double *seconds)
         if (!s->fresh)
             RFA_TRY(rfa_decoder_next(s->decoder, &end));
         s->fresh = false;
-        if (end)
+        if (end) {
+            report_damage(s);
             return RFA_OK;
+        }
         *seconds = rfa_decoder_seconds(s->decoder, RFA_FRAME_CURRENT);
         if (is_due(s, *seconds))
             return rfa_decoder_picture(s->decoder, RFA_FRAME_CURRENT, &s->picture);

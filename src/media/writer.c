@@ -15,6 +15,8 @@
 #include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 
+static const double MIN_RATE = 1, MAX_RATE = 240;
+
 struct rfa_media_writer {
     const struct rfa_log *log;
     char *path;
@@ -25,7 +27,8 @@ struct rfa_media_writer {
     AVPacket *packet;
     AVFrame *frame;
     struct SwsContext *scaler;
-    int64_t frames;
+    int64_t next; /* the first tick, of 1 / rate, that no frame has yet */
+    double rate, origin;
 };
 
 /* The first encoder of these that FFmpeg has and the container takes: the best compression first, then what is always
@@ -42,8 +45,9 @@ static const AVCodec *choose_encoder(const AVOutputFormat *format)
     return format->video_codec == AV_CODEC_ID_NONE ? NULL : avcodec_find_encoder(format->video_codec);
 }
 
-static int open_codec(struct rfa_media_writer *w, const AVCodec *codec, AVRational rate)
+static int open_codec(struct rfa_media_writer *w, const AVCodec *codec)
 {
+    AVRational rate = av_d2q(w->rate, 60000);
     w->codec = avcodec_alloc_context3(codec);
     if (!w->codec)
         return AVERROR(ENOMEM);
@@ -60,6 +64,7 @@ static int open_codec(struct rfa_media_writer *w, const AVCodec *codec, AVRation
         w->codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     av_opt_set(w->codec->priv_data, "crf", "20", 0); /* of x264 and VP9; others have no such option */
     av_opt_set(w->codec->priv_data, "preset", "fast", 0);
+    av_opt_set(w->codec->priv_data, "x265-params", "log-level=none", 0); /* prints by itself otherwise */
     return avcodec_open2(w->codec, codec, NULL);
 }
 
@@ -80,9 +85,7 @@ static int open_conversion(struct rfa_media_writer *w)
 {
     w->packet = av_packet_alloc();
     w->frame = av_frame_alloc();
-    w->scaler = sws_getContext(w->codec->width, w->codec->height, AV_PIX_FMT_RGB24, w->codec->width, w->codec->height,
-                               w->codec->pix_fmt, SWS_BICUBIC, NULL, NULL, NULL);
-    if (!w->packet || !w->frame || !w->scaler)
+    if (!w->packet || !w->frame)
         return AVERROR(ENOMEM);
     w->frame->format = w->codec->pix_fmt;
     w->frame->width = w->codec->width;
@@ -90,40 +93,43 @@ static int open_conversion(struct rfa_media_writer *w)
     return av_frame_get_buffer(w->frame, 0);
 }
 
-enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
+/* The container and an encoder that works. */
+static enum rfa_status open_format(struct rfa_media_writer *w)
 {
-    rfa_libav_begin();
-    if (av_guess_format(NULL, path, NULL))
-        return RFA_OK;
-    return rfa_fail(log, RFA_ERR_UNSUPPORTED, "%s: no video format has this ending; use .mp4, .mkv or .avi", path);
-}
-
-static enum rfa_status open_writer(struct rfa_media_writer *w, AVRational rate)
-{
-    RFA_TRY(rfa_media_writer_check(w->path, w->log));
-    int error = avformat_alloc_output_context2(&w->container, NULL, NULL, w->path);
+    const AVOutputFormat *format = av_guess_format(NULL, w->path, NULL);
+    if (!format || (format->flags & AVFMT_NOFILE)) /* numbered pictures are no file */
+        return rfa_fail(w->log, RFA_ERR_UNSUPPORTED, "%s: no video format has this ending; use .mp4, .mkv or .avi",
+                        w->path);
+    int error = avformat_alloc_output_context2(&w->container, format, NULL, w->path);
     if (error < 0)
         return rfa_libav_fail(w->log, error, w->path, "cannot be written as a video", "use the ending .mp4");
-    const AVCodec *codec = choose_encoder(w->container->oformat);
+    const AVCodec *codec = choose_encoder(format);
     if (!codec)
         return rfa_fail(w->log, RFA_ERR_UNSUPPORTED,
                         "%s: FFmpeg here has no encoder for format %s; use the ending .mp4 or .avi", w->path,
-                        w->container->oformat->name);
+                        format->name);
     w->stream = avformat_new_stream(w->container, NULL);
-    error = w->stream ? open_codec(w, codec, rate) : AVERROR(ENOMEM);
+    error = w->stream ? open_codec(w, codec) : AVERROR(ENOMEM);
     if (error < 0)
         return rfa_libav_fail(w->log, error, w->path, "its encoder cannot start",
                               "use another size or the ending .avi");
+    return RFA_OK;
+}
+
+static enum rfa_status open_writer(struct rfa_media_writer *w)
+{
+    int error;
+    rfa_libav_begin();
+    RFA_TRY(open_format(w));
     if ((error = open_conversion(w)) < 0)
-        return rfa_libav_fail(w->log, error, w->path, "no conversion from RGB", "free some memory");
+        return rfa_libav_fail(w->log, error, w->path, "no memory for a frame", "free some memory");
     if ((error = open_file(w)) < 0)
         return rfa_libav_fail(w->log, error, w->path, "cannot be written", "check the folder and its permissions");
     return RFA_OK;
 }
 
-static void free_writer(struct rfa_media_writer **writer)
+static void close_writer(struct rfa_media_writer *w)
 {
-    struct rfa_media_writer *w = *writer;
     if (w->container && w->container->pb && !(w->container->oformat->flags & AVFMT_NOFILE))
         avio_closep(&w->container->pb);
     avformat_free_context(w->container);
@@ -132,8 +138,32 @@ static void free_writer(struct rfa_media_writer **writer)
     av_frame_free(&w->frame);
     sws_freeContext(w->scaler);
     free(w->path);
-    free(w);
+}
+
+static void free_writer(struct rfa_media_writer **writer)
+{
+    close_writer(*writer);
+    free(*writer);
     *writer = NULL;
+}
+
+static bool set_path(struct rfa_media_writer *w, const char *path)
+{
+    w->path = malloc(strlen(path) + 1);
+    if (w->path)
+        strcpy(w->path, path);
+    return w->path != NULL;
+}
+
+enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
+{
+    struct rfa_media_writer probe = {.log = log, .width = 64, .height = 64, .rate = 30};
+    if (!path || !set_path(&probe, path))
+        return rfa_fail(log, path ? RFA_ERR_NOMEM : RFA_ERR_ARG, "rfa_media_writer_check: no path or no memory");
+    rfa_libav_begin();
+    enum rfa_status status = open_format(&probe);
+    close_writer(&probe);
+    return status;
 }
 
 enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width, int height,
@@ -143,21 +173,21 @@ enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char 
         return rfa_fail(log, RFA_ERR_ARG, "rfa_media_writer_open: no place for the writer; pass the address of one");
     *out = NULL;
     if (!path || !*path || width < 16 || height < 16 || width > 16384 || height > 16384 ||
-        !(frames_per_second >= 1 && frames_per_second <= 240))
+        !(frames_per_second > 0 && frames_per_second < INFINITY))
         return rfa_fail(log, RFA_ERR_ARG,
                         "rfa_media_writer_open: %d x %d pixels, %g frames a second; needs a path, sides of 16 to 16384 "
-                        "and a rate of 1 to 240",
+                        "and a rate above 0",
                         width, height, frames_per_second);
     struct rfa_media_writer *w = calloc(1, sizeof *w);
-    char *copy = malloc(strlen(path) + 1);
-    if (!w || !copy) {
+    if (!w || !set_path(w, path)) {
         free(w);
-        free(copy);
         return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; free some", path);
     }
-    strcpy(copy, path);
-    *w = (struct rfa_media_writer){.log = log, .path = copy, .width = width, .height = height};
-    enum rfa_status status = open_writer(w, av_d2q(frames_per_second, 60000));
+    w->log = log;
+    w->width = width;
+    w->height = height;
+    w->rate = fmin(fmax(frames_per_second, MIN_RATE), MAX_RATE);
+    enum rfa_status status = open_writer(w);
     if (status != RFA_OK)
         free_writer(&w);
     *out = w;
@@ -181,19 +211,45 @@ static int encode(struct rfa_media_writer *w, const AVFrame *frame)
     return error;
 }
 
-enum rfa_status rfa_media_writer_add(struct rfa_media_writer *w, const struct rfa_image *image)
+/* An odd last column or row of the size that was opened is not read; any other size is scaled. */
+static int convert(struct rfa_media_writer *w, const struct rfa_image *image)
 {
-    if (!image || !image->rgb || image->width != w->width || image->height != w->height)
-        return rfa_fail(w->log, RFA_ERR_ARG, "%s: a frame of another size than the %d x %d pixels it was opened with",
-                        w->path, w->width, w->height);
+    const AVCodecContext *codec = w->codec;
+    bool same = image->width == w->width && image->height == w->height;
+    int width = same ? codec->width : image->width, height = same ? codec->height : image->height;
+    const uint8_t *planes[4] = {image->rgb};
+    const int strides[4] = {(int)image->stride};
+    w->scaler = sws_getCachedContext(w->scaler, width, height, AV_PIX_FMT_RGB24, codec->width, codec->height,
+                                     codec->pix_fmt, SWS_BICUBIC, NULL, NULL, NULL);
+    if (!w->scaler)
+        return AVERROR(ENOMEM);
+    return sws_scale(w->scaler, planes, strides, 0, height, w->frame->data, w->frame->linesize);
+}
+
+/* The tick for a frame at `seconds`; -1: none. Two frames never share one. */
+static int64_t choose_tick(struct rfa_media_writer *w, double seconds)
+{
+    if (w->next == 0)
+        w->origin = seconds;
+    double wanted = (seconds - w->origin) * w->rate;
+    if (!(wanted > (double)w->next)) /* NaN as well */
+        return (double)w->next - wanted > w->rate / 2 ? -1 : w->next;
+    return wanted < 1e15 ? llround(wanted) : w->next;
+}
+
+enum rfa_status rfa_media_writer_add(struct rfa_media_writer *w, const struct rfa_image *image, double seconds)
+{
+    if (!image || !image->rgb || image->width < 1 || image->height < 1)
+        return rfa_fail(w->log, RFA_ERR_ARG, "%s: a frame without pixels cannot be appended", w->path);
+    int64_t tick = choose_tick(w, seconds);
+    if (tick < 0)
+        return RFA_OK;
     int error = av_frame_make_writable(w->frame);
+    if (error >= 0)
+        error = convert(w, image);
     if (error >= 0) {
-        const uint8_t *planes[4] = {image->rgb};
-        const int strides[4] = {(int)image->stride};
-        error = sws_scale(w->scaler, planes, strides, 0, w->codec->height, w->frame->data, w->frame->linesize);
-    }
-    if (error >= 0) {
-        w->frame->pts = w->frames++;
+        w->frame->pts = tick;
+        w->next = tick + 1;
         w->frame->quality = w->codec->global_quality;
         error = encode(w, w->frame);
     }
@@ -239,10 +295,11 @@ enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char 
 }
 
 /* No writer exists in this build. */
-enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image)
+enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image, double seconds)
 {
     (void)writer;
     (void)image;
+    (void)seconds;
     return RFA_ERR_UNSUPPORTED;
 }
 
