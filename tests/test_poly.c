@@ -56,9 +56,24 @@ static long double reference_gelu(long double x)
     return x / 2.0L * erfcl(-x / sqrtl(2.0L));
 }
 
+/* For a rate of 1; tests/test_scan_f32.c has the others. */
+static float decay(float dt)
+{
+    return rfa_decay(dt, 1.0f);
+}
+
+/* Of the argument as it was rounded: far from 0 that rounding is worth more than all that follows. */
+static long double reference_decay(long double dt)
+{
+    return exp2l((long double)fmaf((float)dt, 1.0f, -0.5f) + 0.5L);
+}
+
 static const struct function functions[] = {
     {"exp2", rfa_exp2, exp2l, -160.0f, 0x1.fffffep+6f, 1.0L, 0.0L, 0.0f},
     {"exp", rfa_exp, expl, -110.0f, 0x1.62e42ep+6f, 1.25L, 0.0L, 0.0f},
+    {"decay", decay, reference_decay, -160.0f, 0x1.fffffcp+6f, 2.25L, 0.0L, 0.0f},
+    {"slow decay", decay, exp2l, -1.0f, 0.0f, 2.75L, 0.0L, 0.0f},
+    {"slowest decay", decay, exp2l, -0x1p-4f, 0.0f, 1.5L, 0.0L, 0.0f},
     {"log1p", rfa_log1p, log1pl, 0.0f, 1.0f, 1.25L, 0.0L, 0.0f},
     {"softplus", rfa_softplus, reference_softplus, -110.0f, 110.0f, 2.0L, 0.0L, 0.0f},
     {"sigmoid", rfa_sigmoid, reference_sigmoid, -110.0f, 110.0f, 2.5L, 0.0L, 0.0f},
@@ -107,6 +122,7 @@ static void test_saturation(void **state)
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
         assert_true(rfa_exp2(far[i]) == INFINITY && rfa_exp(far[i]) == INFINITY);
         assert_true(rfa_exp2(-far[i] - 22.0f) == 0.0f && rfa_exp(-far[i]) == 0.0f);
+        assert_true(decay(far[i]) == INFINITY && decay(-far[i] - 22.0f) == 0.0f);
         assert_true(rfa_sigmoid(far[i]) == 1.0f && rfa_sigmoid(-far[i]) == 0.0f);
         assert_true(rfa_softplus(far[i]) == far[i] && rfa_softplus(-far[i]) == 0.0f);
         assert_true(rfa_gelu(far[i]) == far[i] && rfa_gelu(-far[i]) == 0.0f);
@@ -121,7 +137,8 @@ static void test_exact(void **state)
 {
     (void)state;
     for (int n = -149; n <= 127; n++)
-        assert_true(rfa_exp2((float)n) == ldexpf(1.0f, n));
+        assert_true(rfa_exp2((float)n) == ldexpf(1.0f, n) && decay((float)n) == ldexpf(1.0f, n));
+    assert_true(rfa_decay_reduced(1.0f) == 2.0f * rfa_decay_reduced(0.0f)); /* vector variants rest on it */
     assert_true(rfa_exp2(-150.0f) == 0.0f && rfa_exp2(-149.9f) == 0x1p-149f);
     assert_true(rfa_exp(0.0f) == 1.0f && rfa_exp(-0.0f) == 1.0f);
     assert_true(rfa_sigmoid(0.0f) == 0.5f && rfa_sigmoid(-0.0f) == 0.5f);

@@ -31,7 +31,7 @@ work_of() {
     gemm_s8_neon) grep -cE '\b(smull|smlal)2?\b' "$work/$1.loop" | awk '{ print 8 * $1 }' ;;
     gemm_s8_dotprod) grep -cw sdot "$work/$1.loop" | awk '{ print 16 * $1 }' ;;
     gemm_s8_i8mm) grep -cw smmla "$work/$1.loop" | awk '{ print 32 * $1 }' ;;
-    scan_f32_neon) grep -cw shl "$work/$1.loop" | awk '{ print 4 * $1 }' ;;
+    scan_f32_neon) grep -cw fcvtzs "$work/$1.loop" | awk '{ print 4 * $1 }' ;;
     esac
 }
 
