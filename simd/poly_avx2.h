@@ -65,8 +65,8 @@ static inline __m256 rfa_vdecay_avx2(__m256 dt, __m256 rate)
 }
 
 /* rfa_decay where dt * rate is in [-125, 0]. The integer comes out of a sum that rounds to nearest: where it is one
- * less than the integer below x, r is 1 and not 0, which gives the same. Every power is a normal number there, so adding
- * to the exponent gives it exactly. */
+ * less than the integer below x, r is 1 and not 0, which gives the same. Every power is a normal number there, so
+ * adding to the exponent gives it exactly. */
 static inline __m256 rfa_vdecay_normal_avx2(__m256 dt, __m256 rate)
 {
     __m256 x = _mm256_fmadd_ps(dt, rate, _mm256_set1_ps(-0.5f));

@@ -12,9 +12,9 @@
  *
  * In assembler for the order: each operation goes four times, through the registers of 16 channels, and what it reads
  * is four instructions old at least, so that cores that keep the order (Cortex-A53, A55) seldom wait; the next state's
- * products with dt are made at the end, where this one's chain is short of work. All but one of the 32 registers are in use:
- * compilers spilled or copied some in every such order. FMLA overwrites its addend, so each constant is loaded each
- * time: loads cost the arithmetic pipes nothing, where a copy of a register takes the place of a product.
+ * products with dt are made at the end, where this one's chain is short of work. All but one of the 32 registers are in
+ * use: compilers spilled or copied some in every such order. FMLA overwrites its addend, so each constant is loaded
+ * each time: loads cost the arithmetic pipes nothing, where a copy of a register takes the place of a product.
  *
  *   v0-v3  y    v4-v7  rate, r    v8-v11, v12-v15  x, n; p and coefficient in turn    v16-v19  n * 2^23, h
  *   v20-v23  dt    v24-v27  dtu    v29  C5    v30  b    v31  c */
@@ -102,6 +102,6 @@ static void update_normal(const float *rate, float *h, const float *b, const flo
 #define RFA_SCAN_F32       rfa_scan_f32_neon
 #define SCAN_STEPS         1 /* two would not fit into the 32 registers of 4 floats */
 #define SCAN_DECAY_NORMAL  true
-#define SCAN_PREFETCH_DST true
+#define SCAN_PREFETCH_DST  true
 #define SCAN_UPDATE_NORMAL update_normal
 #include "scan_f32_vec16.h"

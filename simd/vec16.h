@@ -7,8 +7,9 @@
  *   vec16_add vec16_sub vec16_mul vec16_div (a, b)
  *   vec16_fma(a, b, c)                                  a * b + c, rounded once
  *   vec16_max(max, x)                                   rfa_max of poly.h
- *   vec16_decay(dt, rate) vec16_softplus(x) vec16_silu(x)   those of poly.h
- *   vec16_decay_normal(dt, rate)                        the bits of vec16_decay in fewer steps, for -125 <= dt * rate <= 0
+ *   vec16_decay(dt, rate)                               rfa_decay of poly.h
+ *   vec16_decay_normal(dt, rate)                        its bits in fewer steps, for dt * rate from -125 to 0
+ *   vec16_softplus(x) vec16_silu(x)                     those of poly.h
  *   vec16_max_magnitude(max, x)                         the larger of max >= +0 and |x|; a NaN on either side wins
  *   vec16_all_within(x, limit)                          whether |x| <= limit in all lanes, so none is NaN
  *   vec16_pixel(v, bits)                                the lanes' bits as int32, shifted right, clamped to 0 ... 255, as float

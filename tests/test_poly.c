@@ -150,6 +150,30 @@ static void test_exact(void **state)
     }
 }
 
+/* States that hardly fade collect the errors of 800 decays: with one dt throughout, whose error is the same each time,
+ * and with changing ones. */
+static void test_slow_decays(void **state)
+{
+    float largest[2] = {0.0f};
+    (void)state;
+    for (int i = 0; i < 4000; i++) {
+        const float rate = -1e-6f * powf(1e5f, (float)i / 4000.0f);
+        for (int vary = 0; vary < 2; vary++) {
+            float h = 1.0f;
+            double reference = 1.0;
+            for (int t = 0; t < 800; t++) {
+                float dt = vary ? 0.5f + (float)(t * 617 % 1009) / 1009.0f : 0.5f + (float)(i * 617 % 1009) / 1009.0f;
+                h = fmaf(rfa_decay(dt, rate), h, 0.01f);
+                reference = exp2((double)dt * (double)rate) * reference + (double)0.01f;
+            }
+            largest[vary] = fmaxf(largest[vary], (float)fabs((double)h / reference - 1.0));
+        }
+    }
+    printf("800 slow decays: largest relative error %.3g, of changing ones %.3g\n", (double)largest[0],
+           (double)largest[1]);
+    assert_true(largest[0] < 3e-5f && largest[1] < 5e-6f);
+}
+
 static void test_nan(void **state)
 {
     (void)state;
@@ -181,7 +205,7 @@ static void test_choice(void **state)
 
 int main(int argc, char **argv)
 {
-    struct CMUnitTest tests[FUNCTIONS + 5];
+    struct CMUnitTest tests[FUNCTIONS + 6];
     if (argc > 1)
         stride = strtoull(argv[1], NULL, 10);
     if (stride == 0) {
@@ -194,6 +218,7 @@ int main(int argc, char **argv)
             (struct CMUnitTest){functions[count].name, test_bound, NULL, NULL, (void *)(uintptr_t)&functions[count]};
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_saturation);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_exact);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_slow_decays);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_nan);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_max);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_choice);
