@@ -137,6 +137,20 @@ VEC16_INLINE void update_chunk(const struct rfa_scan_args *args, const struct pa
         update(args, panel, t + s, s, 1, normal);
 }
 
+/* Functions of their own, so that the constants of softplus and gate leave the registers to those of the decay: in one
+ * function with them a step takes 5 % longer. */
+static VEC16_NOINLINE void update_chunk_normal(const struct rfa_scan_args *args, const struct panel *panel, size_t t,
+                                               size_t steps)
+{
+    update_chunk(args, panel, t, steps, true);
+}
+
+static VEC16_NOINLINE void update_chunk_any(const struct rfa_scan_args *args, const struct panel *panel, size_t t,
+                                            size_t steps)
+{
+    update_chunk(args, panel, t, steps, false);
+}
+
 VEC16_INLINE void finish(const struct rfa_scan_args *args, const struct panel *panel, size_t t, size_t steps,
                          size_t lanes)
 {
@@ -155,9 +169,9 @@ VEC16_INLINE void scan_chunk(const struct rfa_scan_args *args, const struct pane
                              size_t lanes)
 {
     if (prepare(args, panel, t, steps, lanes))
-        update_chunk(args, panel, t, steps, true);
+        update_chunk_normal(args, panel, t, steps);
     else
-        update_chunk(args, panel, t, steps, false);
+        update_chunk_any(args, panel, t, steps);
     finish(args, panel, t, steps, lanes);
 }
 

@@ -33,9 +33,11 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define VEC16_INLINE      static inline __attribute__((always_inline, unused))
+#define VEC16_NOINLINE    __attribute__((noinline))
 #define VEC16_PREFETCH(p) __builtin_prefetch(p)
 #else
 #define VEC16_INLINE      static inline
+#define VEC16_NOINLINE
 #define VEC16_PREFETCH(p) ((void)0)
 #endif
 
