@@ -7,9 +7,9 @@
 #include "../quant/quant.h"
 #include "../src/sizes.h"
 
-/* Multiply-adds that one state update of the scan takes: dt * a, the six of exp2's polynomial, the state, dt u * b, and
- * y. */
-enum { SCAN_MACS = 10 };
+/* Multiply-adds that one state update of the scan takes: dt * a, the five of the decay's polynomial, the state, dt u *
+ * b, and y. */
+enum { SCAN_MACS = 9 };
 
 struct slot {
     const char *name;

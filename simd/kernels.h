@@ -235,7 +235,8 @@ typedef void rfa_conv1d_silu_f32_t(const struct rfa_conv1d_args *);
  * Computes  for every channel c, with h[n] from state or 0, in ascending t:
  *             dt   = softplus(delta[t][c])                                          (poly.h)
  *             dtu  = dt * u[t][c]
- *             h[n] = fma(exp2(dt * (a[c][n] * log2e)), h[n], dtu * b[t][n])         (a * log2e rounded once to float)
+ *             h[n] = fma(decay(dt, a[c][n] * log2e), h[n], dtu * b[t][n])           (decay: 2^(dt * rate) by poly.h;
+ *                                                                                    a * log2e rounded once to float)
  *             y    = chain over n ascending of cmat[t][n] * h[n], starting from d[c] * u[t][c]
  *             dst[t][c] = y * silu(z[t][c])                                         (z NULL: y)
  * Shapes    delta, u, z, dst [length][their stride], channels columns; b, cmat [length][bc_stride], states columns

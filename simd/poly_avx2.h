@@ -43,6 +43,39 @@ static inline __m256 rfa_vexp2_avx2(__m256 x)
     return rfa_vexp2_scale_avx2(rfa_vexp2_reduced_avx2(_mm256_sub_ps(x, _mm256_sub_ps(rounded, round))), rounded);
 }
 
+static inline __m256 rfa_vdecay_reduced_avx2(__m256 r)
+{
+    __m256 p = _mm256_set1_ps(RFA_DECAY_C5);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_DECAY_C4));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_DECAY_C3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_DECAY_C2));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_DECAY_C1));
+    return _mm256_fmadd_ps(p, r, _mm256_set1_ps(RFA_DECAY_C0));
+}
+
+static inline __m256 rfa_vdecay_avx2(__m256 dt, __m256 rate)
+{
+    __m256 x = _mm256_fmadd_ps(dt, rate, _mm256_set1_ps(-0.5f));
+    x = _mm256_max_ps(_mm256_set1_ps(RFA_EXP2_MIN), x);
+    x = _mm256_min_ps(_mm256_set1_ps(RFA_EXP2_MAX), x);
+    __m256 n = _mm256_floor_ps(x), r = _mm256_sub_ps(x, n);
+    __m256 above = _mm256_cmp_ps(_mm256_add_ps(r, n), x, _CMP_GT_OQ); /* -1 as an integer */
+    r = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(r), _mm256_castps_si256(above)));
+    return rfa_vexp2_scale_avx2(rfa_vdecay_reduced_avx2(r), _mm256_add_ps(n, _mm256_set1_ps(RFA_ROUND)));
+}
+
+/* rfa_decay where dt * rate is in [-125, 0]. The integer comes out of a sum that rounds to nearest: where it is one
+ * less than the integer below x, r is 1 and not 0, which gives the same. Every power is a normal number there, so
+ * adding to the exponent gives it exactly. */
+static inline __m256 rfa_vdecay_normal_avx2(__m256 dt, __m256 rate)
+{
+    __m256 x = _mm256_fmadd_ps(dt, rate, _mm256_set1_ps(-0.5f));
+    __m256 rounded = _mm256_fmadd_ps(dt, rate, _mm256_set1_ps(RFA_ROUND - 1.0f));
+    __m256 n = _mm256_sub_ps(rounded, _mm256_set1_ps(RFA_ROUND));
+    __m256i p = _mm256_castps_si256(rfa_vdecay_reduced_avx2(_mm256_sub_ps(x, n)));
+    return _mm256_castsi256_ps(_mm256_add_epi32(p, _mm256_slli_epi32(_mm256_castps_si256(rounded), 23)));
+}
+
 /* e^x for RFA_EXP_MIN <= x <= RFA_EXP_MAX or NaN. */
 static inline __m256 rfa_vexp_clamped_avx2(__m256 x)
 {

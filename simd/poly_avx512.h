@@ -29,6 +29,20 @@ static inline __m512 rfa_vexp2_avx512(__m512 x)
     return _mm512_scalef_ps(rfa_vexp2_reduced_avx512(r), _mm512_sub_ps(x, r));
 }
 
+/* VSCALEFPS takes the integer below x and VREDUCEPS the distance from there, so one rounding of x serves both. */
+static inline __m512 rfa_vdecay_avx512(__m512 dt, __m512 rate)
+{
+    __m512 x = _mm512_fmadd_ps(dt, rate, _mm512_set1_ps(-0.5f));
+    __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    __m512 p = _mm512_set1_ps(RFA_DECAY_C5);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_DECAY_C4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_DECAY_C3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_DECAY_C2));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_DECAY_C1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(RFA_DECAY_C0));
+    return _mm512_scalef_ps(p, x);
+}
+
 /* e^x for RFA_EXP_MIN <= x <= RFA_EXP_MAX or NaN. */
 static inline __m512 rfa_vexp_clamped_avx512(__m512 x)
 {

@@ -53,6 +53,22 @@ static inline float32x4_t rfa_vexp2_neon(float32x4_t x)
     return rfa_vexp2_scale_neon(rfa_vexp2_reduced_neon(vsubq_f32(x, vsubq_f32(rounded, round))), rounded);
 }
 
+static inline float32x4_t rfa_vdecay_neon(float32x4_t dt, float32x4_t rate)
+{
+    float32x4_t x = vfmaq_f32(vdupq_n_f32(-0.5f), dt, rate);
+    x = rfa_vclamp_neon(x, RFA_EXP2_MIN, RFA_EXP2_MAX);
+    float32x4_t n = vrndmq_f32(x), r = vsubq_f32(x, n);
+    uint32x4_t above = vcgtq_f32(vaddq_f32(r, n), x); /* -1 as an integer */
+    r = vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(r), above));
+    float32x4_t p = vdupq_n_f32(RFA_DECAY_C5);
+    p = rfa_vstep_neon(p, r, RFA_DECAY_C4);
+    p = rfa_vstep_neon(p, r, RFA_DECAY_C3);
+    p = rfa_vstep_neon(p, r, RFA_DECAY_C2);
+    p = rfa_vstep_neon(p, r, RFA_DECAY_C1);
+    p = rfa_vstep_neon(p, r, RFA_DECAY_C0);
+    return rfa_vexp2_scale_neon(p, vaddq_f32(n, vdupq_n_f32(RFA_ROUND)));
+}
+
 static inline float32x4_t rfa_vexp_neon(float32x4_t x)
 {
     const float32x4_t round = vdupq_n_f32(RFA_ROUND), high = vdupq_n_f32(RFA_LOG2E_HI);

@@ -3,7 +3,8 @@
 #endif
 #include "vec16_avx2.h"
 
-#define RFA_SCAN_F32     rfa_scan_f32_avx2
-#define SCAN_STEPS       4
-#define SCAN_EXP2_NORMAL true
+#define RFA_SCAN_F32      rfa_scan_f32_avx2
+#define SCAN_STEPS        4
+#define SCAN_DECAY_NORMAL true
+#define SCAN_PREFETCH_DST false
 #include "scan_f32_vec16.h"

@@ -12,7 +12,7 @@ static float step(const struct rfa_scan_args *args, const float *a, float *h, si
     float dtu = dt * u;
     float y = args->d[c] * u;
     for (size_t n = 0; n < args->states; n++) {
-        float decay = rfa_exp2(dt * (a[n * 16] * RFA_LOG2E_HI));
+        float decay = rfa_decay(dt, a[n * 16] * RFA_LOG2E_HI);
         h[n * 16] = fmaf(decay, h[n * 16], dtu * args->b[t * args->bc_stride + n]);
         y = fmaf(args->cmat[t * args->bc_stride + n], h[n * 16], y);
     }

@@ -7,8 +7,9 @@
  *   vec16_add vec16_sub vec16_mul vec16_div (a, b)
  *   vec16_fma(a, b, c)                                  a * b + c, rounded once
  *   vec16_max(max, x)                                   rfa_max of poly.h
- *   vec16_exp2(x) vec16_softplus(x) vec16_silu(x)       those of poly.h
- *   vec16_exp2_normal(x)                                the bits of vec16_exp2 in fewer steps, for |x| <= 125
+ *   vec16_decay(dt, rate)                               rfa_decay of poly.h
+ *   vec16_decay_normal(dt, rate)                        its bits in fewer steps, for dt * rate from -125 to 0
+ *   vec16_softplus(x) vec16_silu(x)                     those of poly.h
  *   vec16_max_magnitude(max, x)                         the larger of max >= +0 and |x|; a NaN on either side wins
  *   vec16_all_within(x, limit)                          whether |x| <= limit in all lanes, so none is NaN
  *   vec16_pixel(v, bits)                                the lanes' bits as int32, shifted right, clamped to 0 ... 255, as float
@@ -32,9 +33,11 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define VEC16_INLINE      static inline __attribute__((always_inline, unused))
+#define VEC16_NOINLINE    __attribute__((noinline))
 #define VEC16_PREFETCH(p) __builtin_prefetch(p)
 #else
 #define VEC16_INLINE      static inline
+#define VEC16_NOINLINE
 #define VEC16_PREFETCH(p) ((void)0)
 #endif
 

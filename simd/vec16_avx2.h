@@ -89,24 +89,14 @@ VEC16_INLINE vec16 vec16_max(vec16 max, vec16 x)
     return (vec16){_mm256_max_ps(x.lo, max.lo), _mm256_max_ps(x.hi, max.hi)};
 }
 
-VEC16_INLINE vec16 vec16_exp2(vec16 x)
+VEC16_INLINE vec16 vec16_decay(vec16 dt, vec16 rate)
 {
-    return (vec16){rfa_vexp2_avx2(x.lo), rfa_vexp2_avx2(x.hi)};
+    return (vec16){rfa_vdecay_avx2(dt.lo, rate.lo), rfa_vdecay_avx2(dt.hi, rate.hi)};
 }
 
-/* The power is a normal number, so adding to the exponent of 2^r gives it exactly. */
-VEC16_INLINE __m256 vec16_exp2_normal_half(__m256 x)
+VEC16_INLINE vec16 vec16_decay_normal(vec16 dt, vec16 rate)
 {
-    const __m256 round = _mm256_set1_ps(RFA_ROUND);
-    __m256 rounded = _mm256_add_ps(x, round);
-    __m256 power = rfa_vexp2_reduced_avx2(_mm256_sub_ps(x, _mm256_sub_ps(rounded, round)));
-    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(rounded), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(power), exponent));
-}
-
-VEC16_INLINE vec16 vec16_exp2_normal(vec16 x)
-{
-    return (vec16){vec16_exp2_normal_half(x.lo), vec16_exp2_normal_half(x.hi)};
+    return (vec16){rfa_vdecay_normal_avx2(dt.lo, rate.lo), rfa_vdecay_normal_avx2(dt.hi, rate.hi)};
 }
 
 VEC16_INLINE __m256 vec16_abs_half(__m256 x)

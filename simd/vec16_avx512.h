@@ -73,14 +73,14 @@ VEC16_INLINE vec16 vec16_max(vec16 max, vec16 x)
     return _mm512_max_ps(x, max);
 }
 
-VEC16_INLINE vec16 vec16_exp2(vec16 x)
+VEC16_INLINE vec16 vec16_decay(vec16 dt, vec16 rate)
 {
-    return rfa_vexp2_avx512(x);
+    return rfa_vdecay_avx512(dt, rate);
 }
 
-VEC16_INLINE vec16 vec16_exp2_normal(vec16 x)
+VEC16_INLINE vec16 vec16_decay_normal(vec16 dt, vec16 rate)
 {
-    return vec16_exp2(x);
+    return vec16_decay(dt, rate);
 }
 
 /* Compared as integers, so that NaN is the largest. */

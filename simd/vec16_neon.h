@@ -87,9 +87,9 @@ VEC16_INLINE vec16 vec16_max(vec16 a, vec16 b)
     VEC16_EACH(vbslq_f32(vcgtq_f32(b.q[i], a.q[i]), b.q[i], a.q[i]));
 }
 
-VEC16_INLINE vec16 vec16_exp2(vec16 a)
+VEC16_INLINE vec16 vec16_decay(vec16 a, vec16 rate)
 {
-    VEC16_EACH(rfa_vexp2_neon(a.q[i]));
+    VEC16_EACH(rfa_vdecay_neon(a.q[i], rate.q[i]));
 }
 
 VEC16_INLINE vec16 vec16_softplus(vec16 a)
@@ -102,9 +102,9 @@ VEC16_INLINE vec16 vec16_silu(vec16 a)
     VEC16_EACH(rfa_vsilu_neon(a.q[i]));
 }
 
-VEC16_INLINE vec16 vec16_exp2_normal(vec16 x)
+VEC16_INLINE vec16 vec16_decay_normal(vec16 dt, vec16 rate)
 {
-    return vec16_exp2(x); /* scan_f32_neon.c has its own */
+    return vec16_decay(dt, rate); /* scan_f32_neon.c has its own */
 }
 
 VEC16_INLINE float32x4_t vec16_pixel_quarter(float32x4_t v, int bits)

@@ -342,6 +342,9 @@ RFA_API RFA_CHECKED enum rfa_status rfa_session_thread(struct rfa_thread_info *t
  *     h[c][n] = exp(dt * a[c][n]) * h[c][n] + dt * b[t][n] * u[t][c]
  *     y[t][c] = (sum over n of c[t][n] * h[c][n] + d[c] * u[t][c]) * silu(z[t][c])
  *
+ * exp(dt * a) is 2^(dt * (a log2 e)), to 3 units in the last place beside the rounding of that exponent
+ * (quant/README.md, section 4).
+ *
  * Rows are plain and contiguous: delta, u, z, y [length][channels]; b, c [length][states]; d [channels]. z NULL: no
  * gate. y may be delta, u or z. `a` and `state` are in panels of 16 channels, [ceil(channels/16)][states][16], so that
  * a panel's states stay in registers: rfa_scan_pack makes them from [channels][states]. state NULL: starts from zero

@@ -56,9 +56,24 @@ static long double reference_gelu(long double x)
     return x / 2.0L * erfcl(-x / sqrtl(2.0L));
 }
 
+/* For a rate of 1; tests/test_scan_f32.c has the others. */
+static float decay(float dt)
+{
+    return rfa_decay(dt, 1.0f);
+}
+
+/* Of the argument as it was rounded: far from 0 that rounding is worth more than all that follows. */
+static long double reference_decay(long double dt)
+{
+    return exp2l((long double)fmaf((float)dt, 1.0f, -0.5f) + 0.5L);
+}
+
 static const struct function functions[] = {
     {"exp2", rfa_exp2, exp2l, -160.0f, 0x1.fffffep+6f, 1.0L, 0.0L, 0.0f},
     {"exp", rfa_exp, expl, -110.0f, 0x1.62e42ep+6f, 1.25L, 0.0L, 0.0f},
+    {"decay", decay, reference_decay, -160.0f, 0x1.fffffcp+6f, 2.25L, 0.0L, 0.0f},
+    {"slow decay", decay, exp2l, -1.0f, 0.0f, 2.75L, 0.0L, 0.0f},
+    {"slowest decay", decay, exp2l, -0x1p-4f, 0.0f, 1.5L, 0.0L, 0.0f},
     {"log1p", rfa_log1p, log1pl, 0.0f, 1.0f, 1.25L, 0.0L, 0.0f},
     {"softplus", rfa_softplus, reference_softplus, -110.0f, 110.0f, 2.0L, 0.0L, 0.0f},
     {"sigmoid", rfa_sigmoid, reference_sigmoid, -110.0f, 110.0f, 2.5L, 0.0L, 0.0f},
@@ -107,6 +122,7 @@ static void test_saturation(void **state)
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
         assert_true(rfa_exp2(far[i]) == INFINITY && rfa_exp(far[i]) == INFINITY);
         assert_true(rfa_exp2(-far[i] - 22.0f) == 0.0f && rfa_exp(-far[i]) == 0.0f);
+        assert_true(decay(far[i]) == INFINITY && decay(-far[i] - 22.0f) == 0.0f);
         assert_true(rfa_sigmoid(far[i]) == 1.0f && rfa_sigmoid(-far[i]) == 0.0f);
         assert_true(rfa_softplus(far[i]) == far[i] && rfa_softplus(-far[i]) == 0.0f);
         assert_true(rfa_gelu(far[i]) == far[i] && rfa_gelu(-far[i]) == 0.0f);
@@ -121,7 +137,8 @@ static void test_exact(void **state)
 {
     (void)state;
     for (int n = -149; n <= 127; n++)
-        assert_true(rfa_exp2((float)n) == ldexpf(1.0f, n));
+        assert_true(rfa_exp2((float)n) == ldexpf(1.0f, n) && decay((float)n) == ldexpf(1.0f, n));
+    assert_true(rfa_decay_reduced(1.0f) == 2.0f * rfa_decay_reduced(0.0f)); /* vector variants rest on it */
     assert_true(rfa_exp2(-150.0f) == 0.0f && rfa_exp2(-149.9f) == 0x1p-149f);
     assert_true(rfa_exp(0.0f) == 1.0f && rfa_exp(-0.0f) == 1.0f);
     assert_true(rfa_sigmoid(0.0f) == 0.5f && rfa_sigmoid(-0.0f) == 0.5f);
@@ -131,6 +148,30 @@ static void test_exact(void **state)
         assert_int_equal(rfa_float_bits(odd_at_zero[i](0.0f)), 0);
         assert_int_equal(rfa_float_bits(odd_at_zero[i](-0.0f)), 0x80000000u);
     }
+}
+
+/* States that hardly fade collect the errors of 800 decays: with one dt throughout, whose error is the same each time,
+ * and with changing ones. */
+static void test_slow_decays(void **state)
+{
+    float largest[2] = {0.0f};
+    (void)state;
+    for (int i = 0; i < 4000; i++) {
+        const float rate = -1e-6f * powf(1e5f, (float)i / 4000.0f);
+        for (int vary = 0; vary < 2; vary++) {
+            float h = 1.0f;
+            double reference = 1.0;
+            for (int t = 0; t < 800; t++) {
+                float dt = vary ? 0.5f + (float)(t * 617 % 1009) / 1009.0f : 0.5f + (float)(i * 617 % 1009) / 1009.0f;
+                h = fmaf(rfa_decay(dt, rate), h, 0.01f);
+                reference = exp2((double)dt * (double)rate) * reference + (double)0.01f;
+            }
+            largest[vary] = fmaxf(largest[vary], (float)fabs((double)h / reference - 1.0));
+        }
+    }
+    printf("800 slow decays: largest relative error %.3g, of changing ones %.3g\n", (double)largest[0],
+           (double)largest[1]);
+    assert_true(largest[0] < 3e-5f && largest[1] < 5e-6f);
 }
 
 static void test_nan(void **state)
@@ -164,7 +205,7 @@ static void test_choice(void **state)
 
 int main(int argc, char **argv)
 {
-    struct CMUnitTest tests[FUNCTIONS + 5];
+    struct CMUnitTest tests[FUNCTIONS + 6];
     if (argc > 1)
         stride = strtoull(argv[1], NULL, 10);
     if (stride == 0) {
@@ -177,6 +218,7 @@ int main(int argc, char **argv)
             (struct CMUnitTest){functions[count].name, test_bound, NULL, NULL, (void *)(uintptr_t)&functions[count]};
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_saturation);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_exact);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_slow_decays);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_nan);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_max);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_choice);

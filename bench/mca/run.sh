@@ -24,14 +24,14 @@ assemble gemm_s8_dotprod -march=armv8.2-a+dotprod '\tsdot\t' 64
 assemble gemm_s8_i8mm -march=armv8.2-a+dotprod+i8mm '\tsmmla\t' 24
 assemble scan_f32_neon "" '\tfmla\t' 16
 
-# Work of a pass through the loop: 8 MACs for each SMULL or SMLAL, 16 for SDOT, 32 for SMMLA; 4 state updates for each exp2, of which each has
-# one SHL.
+# Work of a pass through the loop: 8 MACs for each SMULL or SMLAL, 16 for SDOT, 32 for SMMLA; 4 state updates for each decay, of which each has
+# one FCVTZS.
 work_of() {
     case $1 in
     gemm_s8_neon) grep -cE '\b(smull|smlal)2?\b' "$work/$1.loop" | awk '{ print 8 * $1 }' ;;
     gemm_s8_dotprod) grep -cw sdot "$work/$1.loop" | awk '{ print 16 * $1 }' ;;
     gemm_s8_i8mm) grep -cw smmla "$work/$1.loop" | awk '{ print 32 * $1 }' ;;
-    scan_f32_neon) grep -cw shl "$work/$1.loop" | awk '{ print 4 * $1 }' ;;
+    scan_f32_neon) grep -cw fcvtzs "$work/$1.loop" | awk '{ print 4 * $1 }' ;;
     esac
 }
 

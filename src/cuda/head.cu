@@ -102,7 +102,7 @@ static __device__ void advance(const rfa_cuda_scan_args &a, scan_memory *m, uint
         return;
     float rate = a.a[((size_t)blockIdx.x * a.states + n) * PANEL + c] * RFA_LOG2E_HI, h = m->state[n * PANEL + c];
     for (uint32_t t = 0; t < count; t++) {
-        float decay = rfa_exp2(m->dt[t][c] * rate);
+        float decay = rfa_decay(m->dt[t][c], rate);
         h = fmaf(decay, h, m->dtu[t][c] * a.b[(first + t) * a.bc_stride + n]);
         m->history[t][lane][c] = h;
     }
