@@ -150,10 +150,22 @@ class Detr(nn.Module):
 
 
 def scan(delta, a, b, c, u, d, z):
-    """Mamba-1's selective scan as a loop over time: mamba_ssm's selective_scan_ref for one sequence."""
+    """Mamba-1's selective scan as a loop over time, as lean as PyTorch allows: one state lives, the decay is taken step by step."""
     dt = F.softplus(delta)
     h, out = torch.zeros_like(a), []
     for t in range(u.shape[0]):
         h = torch.exp(dt[t, :, None] * a) * h + (dt[t] * u[t])[:, None] * b[t]
         out.append(h @ c[t])
     return (torch.stack(out) + d * u) * F.silu(z)
+
+
+def scan_reference(delta, a, b, c, u, d, z):
+    """The same as published implementations in PyTorch have it: decays and inputs of all steps first, [channels, time, states], then the loop."""
+    dt, u, z, b, c = F.softplus(delta.T[None]), u.T[None], z.T[None], b.T[None], c.T[None]
+    decay = torch.exp(torch.einsum("bdl,dn->bdln", dt, a))
+    new = torch.einsum("bdl,bnl,bdl->bdln", dt, b, u)
+    h, out = torch.zeros_like(a)[None], []
+    for t in range(u.shape[2]):
+        h = decay[:, :, t] * h + new[:, :, t]
+        out.append(torch.einsum("bdn,bn->bd", h, c[:, :, t]))
+    return ((torch.stack(out, 2) + d[:, None] * u) * F.silu(z))[0].T

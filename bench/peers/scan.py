@@ -101,7 +101,8 @@ def calls(length, width):
     import networks
     x = inputs(length, width)
     tensors = [torch.from_numpy(v) for v in x]
-    makers = {"PyTorch loop": lambda threads: lambda: networks.scan(*tensors).numpy()}
+    makers = {"PyTorch loop": lambda threads: lambda: networks.scan(*tensors).numpy(),
+              "PyTorch reference": lambda threads: lambda: networks.scan_reference(*tensors).numpy()}
     libraries = library()
     if libraries:
         makers["ggml ssm_scan"] = lambda threads: ggml_call(libraries, x, threads)
