@@ -2,12 +2,13 @@
  * -(128 + a_zero) times the sum of its weights. int32 addition wraps, hence the result is exact although the terms on
  * the way may not fit.
  *
- *              panel p     panel p+1   panel p+2   panel p+3        one line (4 k) of each: four ZMM, 64 outputs
- *   row m+0  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]
- *     ...                                                           4 bytes of a row, broadcast, times four lines
- *   row m+5  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]        24 accumulators
+ *              panel p     panel p+1   panel p+2        one line (4 k) of each: three ZMM, 48 outputs
+ *   row m+0  [ 16 sums   | 16 sums   | 16 sums ]
+ *     ...                                               4 bytes of a row, broadcast, times three lines
+ *   row m+8  [ 16 sums   | 16 sums   | 16 sums ]        27 accumulators
  *
- * Panels that do not make fours are split evenly into tiles of fewer: attention's 6 are twice 3, its 17 are 4 4 3 3 3.
+ * High tiles, because lines come from L2 and rows mostly from L1: this one asks L2 for a quarter less than 6 rows by 4
+ * panels. Panels that do not make threes are split evenly into tiles of fewer: 88 are 28 times 3 and twice 2.
  */
 #if !defined(__AVX512VNNI__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
 #error "gemm_s8_avx512vnni.c needs the flags of rfa_simd(avx512vnni) in CMakeLists.txt"
@@ -21,12 +22,12 @@
 #include "gemm_s8_finish_x86.h"
 
 enum {
-    ROWS = 6,
-    PANELS = 4,
+    ROWS = 9,
+    PANELS = 3,
     COLS = PANELS * RFA_PANEL_N,
     FEW = 30,     /* rows up to which a product waits for its weights */
     UNROLLED = 4, /* lines between two advances of the addresses, whose additions take turns from the products */
-    PIECE = 96,   /* lines: with few rows, those of four panels (24 KiB) stay in L1 for all tiles */
+    PIECE = 128,  /* lines: with few rows, those of three panels (24 KiB) stay in L1 for all tiles */
     AHEAD = 1024  /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
 };
 
@@ -38,7 +39,7 @@ struct source {
     const int32_t *w_sum[PANELS];
     int32_t offset; /* what is added to an activation */
     size_t lines;
-    const int8_t *next; /* weights to fetch into L2 meanwhile, a line with each of the first lines */
+    const int8_t *next; /* weights to fetch into L2 meanwhile */
     size_t next_lines;
     const float *target; /* rows to fetch into L1 meanwhile: what the next tile is added to, else where it goes */
     size_t target_stride;
@@ -57,21 +58,33 @@ INLINE void prefetch(const int8_t *line)
     _mm_prefetch((const char *)((uintptr_t)line + AHEAD), _MM_HINT_T0);
 }
 
-/* Four ZMM side by side: one row of the tile, or one line of its panels. */
-struct quad {
-    __m512i p0, p1, p2, p3;
+/* Three ZMM side by side: one row of the tile, or one line of its panels. */
+struct triple {
+    __m512i p0, p1, p2;
 };
 
-/* Where the product loop stands in four panels and in rows 0 and 3 of the tile. */
+/* Where the product loop stands in three panels and in rows 0, 3 and 6 of the tile. */
 struct cursor {
-    const int8_t *w0, *w1, *w2, *w3, *a0, *a3;
+    const int8_t *w0, *w1, *w2, *a0, *a3, *a6;
 };
 
-/* Only the first `panels` of a quad are computed and stored. */
-INLINE struct quad load_lines(const struct cursor *c, size_t line, const size_t panels)
+/* EACH_ROW with three rows more. */
+#define EACH_OF_9(f)                                                                                                   \
+    do {                                                                                                               \
+        EACH_ROW(f);                                                                                                   \
+        if (rows > 6)                                                                                                  \
+            f(6, r6);                                                                                                  \
+        if (rows > 7)                                                                                                  \
+            f(7, r7);                                                                                                  \
+        if (rows > 8)                                                                                                  \
+            f(8, r8);                                                                                                  \
+    } while (0)
+
+/* Only the first `panels` of a triple are computed and stored. */
+INLINE struct triple load_lines(const struct cursor *c, size_t line, const size_t panels)
 {
     const size_t at = line * RFA_LINE;
-    struct quad w = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    struct triple w = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
 #define LOAD(j)                                                                                                        \
     if (panels > (j)) {                                                                                                \
         prefetch(c->w##j + at);                                                                                        \
@@ -80,7 +93,6 @@ INLINE struct quad load_lines(const struct cursor *c, size_t line, const size_t 
     LOAD(0)
     LOAD(1)
     LOAD(2)
-    LOAD(3)
 #undef LOAD
     return w;
 }
@@ -90,7 +102,7 @@ INLINE __m512i start(const struct source *s, size_t panel)
     return _mm512_mullo_epi32(_mm512_loadu_si512(s->w_sum[panel]), _mm512_set1_epi32(-s->offset));
 }
 
-INLINE void multiply(struct quad *acc, const int8_t *a, const struct quad *w, const size_t panels)
+INLINE void multiply(struct triple *acc, const int8_t *a, const struct triple *w, const size_t panels)
 {
     __m512i x = broadcast4(a);
     acc->p0 = _mm512_dpbusd_epi32(acc->p0, x, w->p0);
@@ -98,30 +110,27 @@ INLINE void multiply(struct quad *acc, const int8_t *a, const struct quad *w, co
         acc->p1 = _mm512_dpbusd_epi32(acc->p1, x, w->p1);
     if (panels > 2)
         acc->p2 = _mm512_dpbusd_epi32(acc->p2, x, w->p2);
-    if (panels > 3)
-        acc->p3 = _mm512_dpbusd_epi32(acc->p3, x, w->p3);
 }
 
-INLINE void store(int32_t *sum, const struct quad *acc, const size_t panels)
+INLINE void store(int32_t *sum, const struct triple *acc, const size_t panels)
 {
     _mm512_store_si512(sum, acc->p0);
     if (panels > 1)
         _mm512_store_si512(sum + RFA_PANEL_N, acc->p1);
     if (panels > 2)
         _mm512_store_si512(sum + 2 * RFA_PANEL_N, acc->p2);
-    if (panels > 3)
-        _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
 }
 
-#define MULTIPLY(i, row) multiply(&row, ((i) < 3 ? c.a0 : c.a3) + (i) % 3 * stride + line * RFA_PANEL_K, &w, panels)
-#define STORE(i, row)    store(sum + (i)*COLS, &row, panels)
+#define MULTIPLY(i, row)                                                                                               \
+    multiply(&row, ((i) < 3 ? c.a0 : (i) < 6 ? c.a3 : c.a6) + (i) % 3 * stride + line * RFA_PANEL_K, &w, panels)
+#define STORE(i, row) store(sum + (i)*COLS, &row, panels)
 
 /* Line `n` after the cursor with all rows. */
 #define LINE(n)                                                                                                        \
     do {                                                                                                               \
         const size_t line = (n);                                                                                       \
-        const struct quad w = load_lines(&c, line, panels);                                                            \
-        EACH_ROW(MULTIPLY);                                                                                            \
+        const struct triple w = load_lines(&c, line, panels);                                                          \
+        EACH_OF_9(MULTIPLY);                                                                                           \
     } while (0)
 
 /* The compiler must not know the new addresses: it would keep more of them, one for each row and panel, and add to
@@ -131,10 +140,10 @@ INLINE void advance(struct cursor *c, const size_t lines)
     c->w0 += lines * RFA_LINE;
     c->w1 += lines * RFA_LINE;
     c->w2 += lines * RFA_LINE;
-    c->w3 += lines * RFA_LINE;
     c->a0 += lines * RFA_PANEL_K;
     c->a3 += lines * RFA_PANEL_K;
-    __asm__("" : "+r"(c->w0), "+r"(c->w1), "+r"(c->w2), "+r"(c->w3), "+r"(c->a0), "+r"(c->a3));
+    c->a6 += lines * RFA_PANEL_K;
+    __asm__("" : "+r"(c->w0), "+r"(c->w1), "+r"(c->w2), "+r"(c->a0), "+r"(c->a3), "+r"(c->a6));
 }
 
 INLINE void prefetch_next(const struct source *s, size_t line)
@@ -142,29 +151,38 @@ INLINE void prefetch_next(const struct source *s, size_t line)
     _mm_prefetch((const char *)((uintptr_t)s->next + line * RFA_LINE), _MM_HINT_T1);
 }
 
-/* Line i of the target, row by row. One at a time: a burst of them would hold up the lines of the panels. */
-INLINE void prefetch_target(const struct source *s, size_t i)
+/* Line i of the target, row by row; where there are no more, one that is in L1, which takes less than a branch. */
+INLINE void prefetch_target(const struct source *s, const struct cursor *c, size_t i, size_t lines)
 {
     size_t at = i / PANELS * s->target_stride + i % PANELS * RFA_PANEL_N;
-    _mm_prefetch((const char *)((uintptr_t)s->target + at * sizeof *s->target), _MM_HINT_T0);
+    const uintptr_t line = (uintptr_t)s->target + at * sizeof *s->target, here = (uintptr_t)c->w0;
+    _mm_prefetch((const char *)(i < lines ? line : here), _MM_HINT_T0);
 }
 
-/* Steps of UNROLLED lines in which a tile of so many rows fetches its target and its share of the next weights. */
-INLINE size_t fetching_steps(const struct source *s, size_t rows)
+/* One line of the next weights, likewise. */
+INLINE void prefetch_one(const struct source *s, const struct cursor *c, size_t i, size_t lines)
 {
-    size_t next = rfa_divide_up(s->next_lines, UNROLLED), target = rows * PANELS;
-    return rfa_smaller(rfa_larger(next, target), s->lines / UNROLLED);
+    const uintptr_t line = (uintptr_t)s->next + i * RFA_LINE, here = (uintptr_t)c->w0;
+    _mm_prefetch((const char *)(i < lines ? line : here), _MM_HINT_T1);
 }
 
-/* sum[rows][COLS] of the tile: the columns of its panels. */
+/* sum[rows][COLS] of the tile: the columns of its panels.
+ *
+ * With a step of UNROLLED lines come one line of the target and one or two of the next weights: requests that come
+ * faster than memory answers fill the buffers through which L1 gets its lines. Only where that is too slow, because few
+ * tiles share the next weights, come UNROLLED of them. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows, const size_t panels)
 {
-    struct quad r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)};
-    struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    struct triple r0 = {start(s, 0), start(s, 1), start(s, 2)};
+    struct triple r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0, r6 = r0, r7 = r0, r8 = r0;
     const size_t stride = s->a_stride;
-    struct cursor c = {s->w[0], s->w[1], s->w[2], s->w[3], s->a, s->a + (rows > 3 ? 3 * stride : 0)};
-    const size_t fetching = fetching_steps(s, rows);
-    for (size_t i = 0; i < fetching; i++) {
+    struct cursor c = {
+        s->w[0], s->w[1], s->w[2], s->a, s->a + (rows > 3 ? 3 * stride : 0), s->a + (rows > 6 ? 6 * stride : 0)};
+    const size_t steps = s->lines / UNROLLED, targets = rows * PANELS;
+    const size_t dense = s->next_lines > 2 * steps ? rfa_smaller(rfa_divide_up(s->next_lines, UNROLLED), steps) : 0;
+    const size_t next_lines = dense ? 0 : s->next_lines;
+    size_t i = 0;
+    for (; i < dense; i++) {
         LINE(0);
         prefetch_next(s, i * UNROLLED);
         advance(&c, 0);
@@ -176,25 +194,27 @@ INLINE void product(int32_t *sum, const struct source *s, const size_t rows, con
         advance(&c, 0);
         LINE(3);
         prefetch_next(s, i * UNROLLED + 3);
-        prefetch_target(s, i);
+        prefetch_target(s, &c, i, targets);
         advance(&c, UNROLLED);
     }
-    size_t left = s->lines - fetching * UNROLLED;
-    for (; left >= UNROLLED; left -= UNROLLED) {
+    for (; i < steps; i++) {
         LINE(0);
         advance(&c, 0);
         LINE(1);
+        prefetch_one(s, &c, i, next_lines);
         advance(&c, 0);
         LINE(2);
+        prefetch_one(s, &c, steps + i, next_lines);
         advance(&c, 0);
         LINE(3);
+        prefetch_target(s, &c, i, targets);
         advance(&c, UNROLLED);
     }
-    for (; left > 0; left--) {
+    for (size_t left = s->lines % UNROLLED; left > 0; left--) {
         LINE(0);
         advance(&c, 1);
     }
-    EACH_ROW(STORE);
+    EACH_OF_9(STORE);
 }
 
 typedef void product_t(int32_t *sum, const struct source *s);
@@ -204,20 +224,24 @@ typedef void product_t(int32_t *sum, const struct source *s);
     {                                                                                                                  \
         product(sum, s, rows, panels);                                                                                 \
     }
-#define PRODUCTS(rows) PRODUCT(rows, 1) PRODUCT(rows, 2) PRODUCT(rows, 3) PRODUCT(rows, 4)
+#define PRODUCTS(rows) PRODUCT(rows, 1) PRODUCT(rows, 2) PRODUCT(rows, 3)
 PRODUCTS(1)
 PRODUCTS(2)
 PRODUCTS(3)
 PRODUCTS(4)
 PRODUCTS(5)
 PRODUCTS(6)
+PRODUCTS(7)
+PRODUCTS(8)
+PRODUCTS(9)
 
 #define EACH_WIDTH(rows)                                                                                               \
     {                                                                                                                  \
-        product_##rows##x1, product_##rows##x2, product_##rows##x3, product_##rows##x4                                 \
+        product_##rows##x1, product_##rows##x2, product_##rows##x3                                                     \
     }
 static product_t *const products[ROWS][PANELS] = {EACH_WIDTH(1), EACH_WIDTH(2), EACH_WIDTH(3),
-                                                  EACH_WIDTH(4), EACH_WIDTH(5), EACH_WIDTH(6)};
+                                                  EACH_WIDTH(4), EACH_WIDTH(5), EACH_WIDTH(6),
+                                                  EACH_WIDTH(7), EACH_WIDTH(8), EACH_WIDTH(9)};
 
 static struct source open_source(const struct rfa_gemm_s8_args *g)
 {
@@ -227,7 +251,7 @@ static struct source open_source(const struct rfa_gemm_s8_args *g)
                            .target = g->dst};
 }
 
-/* The panels from output n on, at most four; returns how many. Beyond them the last one stands in and is not used. */
+/* The panels from output n on, at most three; returns how many. Beyond them the last one stands in and is not used. */
 static size_t take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size_t n)
 {
     size_t all = (g->n + RFA_PANEL_N - 1) / RFA_PANEL_N, first = n / RFA_PANEL_N;
@@ -245,16 +269,14 @@ static size_t columns(const struct rfa_gemm_s8_args *g, size_t n, size_t panels)
     return g->n - n < panels * RFA_PANEL_N ? g->n - n : panels * RFA_PANEL_N;
 }
 
-/* The share of tile `tile` of `tiles` in fetching the four panels after these `panels` from output n on, at most one of
- * them. */
-static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t panels, size_t tile,
-                      size_t tiles)
+/* The share of tile `tile` of `tiles` in fetching the panels after these, which begin at output n: as many lines as one
+ * panel has at most. */
+static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t tile, size_t tiles)
 {
-    size_t share = (PANELS * s->lines + tiles - 1) / tiles;
-    share = share < s->lines ? share : s->lines;
-    bool more = n + panels * RFA_PANEL_N + COLS <= g->n;
-    s->next = s->w[0] + (more ? panels * s->lines + tile * share : 0) * RFA_LINE;
-    s->next_lines = more ? share : 0;
+    size_t panels = rfa_smaller(rfa_divide_up(g->n - n, RFA_PANEL_N), PANELS), first = n / RFA_PANEL_N;
+    size_t share = rfa_smaller(rfa_divide_up(panels * s->lines, tiles), s->lines);
+    s->next = g->w + (first * s->lines + tile * share) * RFA_LINE;
+    s->next_lines = share;
 }
 
 /* Panel `tile` of the piece that follows: the same panels' next lines, or the next panels' first. */
@@ -273,7 +295,7 @@ static void add_sums(int32_t *sum, const int32_t *part, size_t rows)
         _mm512_store_si512(sum + i, _mm512_add_epi32(_mm512_load_si512(sum + i), _mm512_load_si512(part + i)));
 }
 
-/* All rows with the lines of one piece of four panels; `left` lines of these panels are not done yet. */
+/* All rows with the lines of one piece of three panels; `left` lines of these panels are not done yet. */
 static void run_piece(const struct rfa_gemm_s8_args *g, struct source *s, struct tile *t, size_t left)
 {
     size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, first = lines - left, tile = 0;
@@ -321,8 +343,8 @@ static void take_target(struct source *s, const struct rfa_gemm_s8_args *g, cons
     s->target = (g->residual ? g->residual : g->dst) + m * s->target_stride + n;
 }
 
-/* finish_rows() of four whole panels, whose scales and biases stay in registers. */
-INLINE void finish_quads(const struct rfa_gemm_s8_args *g, const struct tile *t, const enum rfa_act act)
+/* finish_rows() of three whole panels, whose scales and biases stay in registers. */
+INLINE void finish_triples(const struct rfa_gemm_s8_args *g, const struct tile *t, const enum rfa_act act)
 {
     const int32_t *sum = t->sum;
     float *dst = g->dst + t->m * g->dst_stride + t->n;
@@ -352,9 +374,9 @@ INLINE void finish_quads(const struct rfa_gemm_s8_args *g, const struct tile *t,
 static void finish(const struct rfa_gemm_s8_args *g, const struct tile *t)
 {
     if (t->cols == COLS && g->act == RFA_ACT_NONE)
-        finish_quads(g, t, RFA_ACT_NONE);
+        finish_triples(g, t, RFA_ACT_NONE);
     else if (t->cols == COLS && g->act == RFA_ACT_GELU)
-        finish_quads(g, t, RFA_ACT_GELU);
+        finish_triples(g, t, RFA_ACT_GELU);
     else
         finish_tile(g, t);
 }
@@ -375,7 +397,7 @@ static void run(const struct rfa_gemm_s8_args *g)
         t.cols = columns(g, t.n, panels);
         for (t.m = 0; t.m < g->m; t.m += t.rows) {
             t.rows = even_rows(g->m, t.m, ROWS);
-            take_next(&s, g, t.n, panels, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
+            take_next(&s, g, t.n + t.cols, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
             s.a = g->a + t.m * g->a_stride;
             take_target(&s, g, &t);
             products[t.rows - 1][panels - 1](g->scratch, &s);
@@ -391,4 +413,4 @@ static size_t scratch_bytes(size_t m, size_t n, size_t k)
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_avx512vnni = {
-    .a_xor = 0x80, .mr = ROWS, .mc = 128, .scratch_bytes = scratch_bytes, .run = run};
+    .a_xor = 0x80, .mr = ROWS, .mc = 144, .scratch_bytes = scratch_bytes, .run = run};
