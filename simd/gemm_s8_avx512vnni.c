@@ -2,12 +2,14 @@
  * -(128 + a_zero) times the sum of its weights. int32 addition wraps, hence the result is exact although the terms on
  * the way may not fit.
  *
- *              panel p     panel p+1   panel p+2   panel p+3        one line (4 k) of each: four ZMM, 64 outputs
- *   row m+0  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]
- *     ...                                                           4 bytes of a row, broadcast, times four lines
- *   row m+5  [ 16 sums   | 16 sums   | 16 sums   | 16 sums ]        24 accumulators
+ *              panel p     panel p+1   panel p+2        one line (4 k) of each: three ZMM, 48 outputs
+ *   row m+0  [ 16 sums   | 16 sums   | 16 sums ]
+ *     ...                                               4 bytes of a row, broadcast, times three lines
+ *   row m+8  [ 16 sums   | 16 sums   | 16 sums ]        27 accumulators
  *
- * Panels that do not make fours are split evenly into tiles of fewer: attention's 6 are twice 3, its 17 are 4 4 3 3 3.
+ * Tall tiles, because lines come from L2 and rows mostly from L1: this one asks L2 for a quarter less than 6 rows by 4
+ * panels. Panels that do not make threes are split evenly into tiles of fewer: 88 are 28 times 3 and twice 2. The wide
+ * tile of 6 by 4 serves few rows, whose weights come from memory, and few outputs that are whole wide tiles.
  */
 #if !defined(__AVX512VNNI__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
 #error "gemm_s8_avx512vnni.c needs the flags of rfa_simd(avx512vnni) in CMakeLists.txt"
@@ -21,13 +23,16 @@
 #include "gemm_s8_finish_x86.h"
 
 enum {
-    ROWS = 6,
+    ROWS = 9,      /* of a tall tile, 3 panels wide */
+    WIDE_ROWS = 6, /* of one 4 panels wide */
+    TALL_PANELS = 3,
     PANELS = 4,
-    COLS = PANELS * RFA_PANEL_N,
-    FEW = 30,     /* rows up to which a product waits for its weights */
-    UNROLLED = 4, /* lines between two advances of the addresses, whose additions take turns from the products */
-    PIECE = 96,   /* lines: with few rows, those of four panels (24 KiB) stay in L1 for all tiles */
-    AHEAD = 1024  /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
+    COLS = PANELS * RFA_PANEL_N, /* of the sums in scratch */
+    WIDE_UP_TO = 256, /* outputs: where they are whole wide tiles, tall ones would leave much to narrow ones */
+    FEW = 30,         /* rows up to which a product waits for its weights */
+    UNROLLED = 4,     /* lines between two advances of the addresses, whose additions take turns from the products */
+    PIECE = 96,       /* lines: with few rows, those of four panels (24 KiB) stay in L1 for all tiles */
+    AHEAD = 1024      /* bytes from a line to the one fetched into L1: without it the loop waits for L2 */
 };
 
 /* Where a tile reads: rows of activations, and the panels with the sums of their weights. */
@@ -38,7 +43,7 @@ struct source {
     const int32_t *w_sum[PANELS];
     int32_t offset; /* what is added to an activation */
     size_t lines;
-    const int8_t *next; /* weights to fetch into L2 meanwhile, a line with each of the first lines */
+    const int8_t *next; /* weights to fetch into L2 meanwhile */
     size_t next_lines;
     const float *target; /* rows to fetch into L1 meanwhile: what the next tile is added to, else where it goes */
     size_t target_stride;
@@ -62,10 +67,22 @@ struct quad {
     __m512i p0, p1, p2, p3;
 };
 
-/* Where the product loop stands in four panels and in rows 0 and 3 of the tile. */
+/* Where the product loop stands in four panels and in rows 0, 3 and 6 of the tile. */
 struct cursor {
-    const int8_t *w0, *w1, *w2, *w3, *a0, *a3;
+    const int8_t *w0, *w1, *w2, *w3, *a0, *a3, *a6;
 };
+
+/* EACH_ROW with three rows more. */
+#define EACH_OF_9(f)                                                                                                   \
+    do {                                                                                                               \
+        EACH_ROW(f);                                                                                                   \
+        if (rows > 6)                                                                                                  \
+            f(6, r6);                                                                                                  \
+        if (rows > 7)                                                                                                  \
+            f(7, r7);                                                                                                  \
+        if (rows > 8)                                                                                                  \
+            f(8, r8);                                                                                                  \
+    } while (0)
 
 /* Only the first `panels` of a quad are computed and stored. */
 INLINE struct quad load_lines(const struct cursor *c, size_t line, const size_t panels)
@@ -113,28 +130,33 @@ INLINE void store(int32_t *sum, const struct quad *acc, const size_t panels)
         _mm512_store_si512(sum + 3 * RFA_PANEL_N, acc->p3);
 }
 
-#define MULTIPLY(i, row) multiply(&row, ((i) < 3 ? c.a0 : c.a3) + (i) % 3 * stride + line * RFA_PANEL_K, &w, panels)
-#define STORE(i, row)    store(sum + (i)*COLS, &row, panels)
+#define MULTIPLY(i, row)                                                                                               \
+    multiply(&row, ((i) < 3 ? c.a0 : (i) < 6 ? c.a3 : c.a6) + (i) % 3 * stride + line * RFA_PANEL_K, &w, panels)
+#define STORE(i, row) store(sum + (i)*COLS, &row, panels)
 
 /* Line `n` after the cursor with all rows. */
 #define LINE(n)                                                                                                        \
     do {                                                                                                               \
         const size_t line = (n);                                                                                       \
         const struct quad w = load_lines(&c, line, panels);                                                            \
-        EACH_ROW(MULTIPLY);                                                                                            \
+        EACH_OF_9(MULTIPLY);                                                                                           \
     } while (0)
 
 /* The compiler must not know the new addresses: it would keep more of them, one for each row and panel, and add to
  * each. With 0 lines it keeps a line's fetches where they stand: gathered into a burst they hold up the loads. */
-INLINE void advance(struct cursor *c, const size_t lines)
+INLINE void advance(struct cursor *c, const size_t lines, const size_t panels)
 {
     c->w0 += lines * RFA_LINE;
     c->w1 += lines * RFA_LINE;
     c->w2 += lines * RFA_LINE;
-    c->w3 += lines * RFA_LINE;
     c->a0 += lines * RFA_PANEL_K;
     c->a3 += lines * RFA_PANEL_K;
-    __asm__("" : "+r"(c->w0), "+r"(c->w1), "+r"(c->w2), "+r"(c->w3), "+r"(c->a0), "+r"(c->a3));
+    c->a6 += lines * RFA_PANEL_K;
+    __asm__("" : "+r"(c->w0), "+r"(c->w1), "+r"(c->w2), "+r"(c->a0), "+r"(c->a3), "+r"(c->a6));
+    if (panels < PANELS)
+        return;
+    c->w3 += lines * RFA_LINE;
+    __asm__("" : "+r"(c->w3));
 }
 
 INLINE void prefetch_next(const struct source *s, size_t line)
@@ -142,59 +164,75 @@ INLINE void prefetch_next(const struct source *s, size_t line)
     _mm_prefetch((const char *)((uintptr_t)s->next + line * RFA_LINE), _MM_HINT_T1);
 }
 
-/* Line i of the target, row by row. One at a time: a burst of them would hold up the lines of the panels. */
-INLINE void prefetch_target(const struct source *s, size_t i)
+/* Line i of the target, row by row; where there are no more, one that is in L1, which takes less than a branch. */
+INLINE void prefetch_target(const struct source *s, const struct cursor *c, size_t i, size_t lines, const size_t panels)
 {
-    size_t at = i / PANELS * s->target_stride + i % PANELS * RFA_PANEL_N;
-    _mm_prefetch((const char *)((uintptr_t)s->target + at * sizeof *s->target), _MM_HINT_T0);
+    size_t at = i / panels * s->target_stride + i % panels * RFA_PANEL_N;
+    const uintptr_t line = (uintptr_t)s->target + at * sizeof *s->target, here = (uintptr_t)c->w0;
+    _mm_prefetch((const char *)(i < lines ? line : here), _MM_HINT_T0);
 }
 
-/* Steps of UNROLLED lines in which a tile of so many rows fetches its target and its share of the next weights. */
-INLINE size_t fetching_steps(const struct source *s, size_t rows)
+/* One line of the next weights, likewise. */
+INLINE void prefetch_one(const struct source *s, const struct cursor *c, size_t i, size_t lines)
 {
-    size_t next = rfa_divide_up(s->next_lines, UNROLLED), target = rows * PANELS;
-    return rfa_smaller(rfa_larger(next, target), s->lines / UNROLLED);
+    const uintptr_t line = (uintptr_t)s->next + i * RFA_LINE, here = (uintptr_t)c->w0;
+    _mm_prefetch((const char *)(i < lines ? line : here), _MM_HINT_T1);
 }
 
-/* sum[rows][COLS] of the tile: the columns of its panels. */
+/* sum[rows][COLS] of the tile: the columns of its panels.
+ *
+ * With a step of UNROLLED lines come one line of the target and one or two of the next weights: requests that come
+ * faster than memory answers fill the buffers through which L1 gets its lines. Only where that is too slow, because few
+ * tiles share the next weights, come UNROLLED of them. */
 INLINE void product(int32_t *sum, const struct source *s, const size_t rows, const size_t panels)
 {
     struct quad r0 = {start(s, 0), start(s, 1), start(s, 2), start(s, 3)};
-    struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    struct quad r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0, r6 = r0, r7 = r0, r8 = r0;
     const size_t stride = s->a_stride;
-    struct cursor c = {s->w[0], s->w[1], s->w[2], s->w[3], s->a, s->a + (rows > 3 ? 3 * stride : 0)};
-    const size_t fetching = fetching_steps(s, rows);
-    for (size_t i = 0; i < fetching; i++) {
+    struct cursor c = {s->w[0],
+                       s->w[1],
+                       s->w[2],
+                       s->w[3],
+                       s->a,
+                       s->a + (rows > 3 ? 3 * stride : 0),
+                       s->a + (rows > 6 ? 6 * stride : 0)};
+    const size_t steps = s->lines / UNROLLED, targets = rows * panels;
+    const size_t dense = s->next_lines > 2 * steps ? rfa_smaller(rfa_divide_up(s->next_lines, UNROLLED), steps) : 0;
+    const size_t next_lines = dense ? 0 : s->next_lines;
+    size_t i = 0;
+    for (; i < dense; i++) {
         LINE(0);
         prefetch_next(s, i * UNROLLED);
-        advance(&c, 0);
+        advance(&c, 0, panels);
         LINE(1);
         prefetch_next(s, i * UNROLLED + 1);
-        advance(&c, 0);
+        advance(&c, 0, panels);
         LINE(2);
         prefetch_next(s, i * UNROLLED + 2);
-        advance(&c, 0);
+        advance(&c, 0, panels);
         LINE(3);
         prefetch_next(s, i * UNROLLED + 3);
-        prefetch_target(s, i);
-        advance(&c, UNROLLED);
+        prefetch_target(s, &c, i, targets, panels);
+        advance(&c, UNROLLED, panels);
     }
-    size_t left = s->lines - fetching * UNROLLED;
-    for (; left >= UNROLLED; left -= UNROLLED) {
+    for (; i < steps; i++) {
         LINE(0);
-        advance(&c, 0);
+        advance(&c, 0, panels);
         LINE(1);
-        advance(&c, 0);
+        prefetch_one(s, &c, i, next_lines);
+        advance(&c, 0, panels);
         LINE(2);
-        advance(&c, 0);
+        prefetch_one(s, &c, steps + i, next_lines);
+        advance(&c, 0, panels);
         LINE(3);
-        advance(&c, UNROLLED);
+        prefetch_target(s, &c, i, targets, panels);
+        advance(&c, UNROLLED, panels);
     }
-    for (; left > 0; left--) {
+    for (size_t left = s->lines % UNROLLED; left > 0; left--) {
         LINE(0);
-        advance(&c, 1);
+        advance(&c, 1, panels);
     }
-    EACH_ROW(STORE);
+    EACH_OF_9(STORE);
 }
 
 typedef void product_t(int32_t *sum, const struct source *s);
@@ -204,20 +242,31 @@ typedef void product_t(int32_t *sum, const struct source *s);
     {                                                                                                                  \
         product(sum, s, rows, panels);                                                                                 \
     }
-#define PRODUCTS(rows) PRODUCT(rows, 1) PRODUCT(rows, 2) PRODUCT(rows, 3) PRODUCT(rows, 4)
+#define PRODUCTS(rows) PRODUCT(rows, 1) PRODUCT(rows, 2) PRODUCT(rows, 3)
 PRODUCTS(1)
 PRODUCTS(2)
 PRODUCTS(3)
 PRODUCTS(4)
 PRODUCTS(5)
 PRODUCTS(6)
+PRODUCTS(7)
+PRODUCTS(8)
+PRODUCTS(9)
+PRODUCT(1, 4)
+PRODUCT(2, 4)
+PRODUCT(3, 4)
+PRODUCT(4, 4)
+PRODUCT(5, 4)
+PRODUCT(6, 4)
 
-#define EACH_WIDTH(rows)                                                                                               \
+#define EACH_WIDTH(rows, widest)                                                                                       \
     {                                                                                                                  \
-        product_##rows##x1, product_##rows##x2, product_##rows##x3, product_##rows##x4                                 \
+        product_##rows##x1, product_##rows##x2, product_##rows##x3, widest                                             \
     }
-static product_t *const products[ROWS][PANELS] = {EACH_WIDTH(1), EACH_WIDTH(2), EACH_WIDTH(3),
-                                                  EACH_WIDTH(4), EACH_WIDTH(5), EACH_WIDTH(6)};
+static product_t *const products[ROWS][PANELS] = {
+    EACH_WIDTH(1, product_1x4), EACH_WIDTH(2, product_2x4), EACH_WIDTH(3, product_3x4),
+    EACH_WIDTH(4, product_4x4), EACH_WIDTH(5, product_5x4), EACH_WIDTH(6, product_6x4),
+    EACH_WIDTH(7, NULL),        EACH_WIDTH(8, NULL),        EACH_WIDTH(9, NULL)};
 
 static struct source open_source(const struct rfa_gemm_s8_args *g)
 {
@@ -227,11 +276,11 @@ static struct source open_source(const struct rfa_gemm_s8_args *g)
                            .target = g->dst};
 }
 
-/* The panels from output n on, at most four; returns how many. Beyond them the last one stands in and is not used. */
-static size_t take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size_t n)
+/* The panels from output n on, at most `most`; returns how many. Beyond them the last one stands in and is not used. */
+static size_t take_panels(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t most)
 {
     size_t all = (g->n + RFA_PANEL_N - 1) / RFA_PANEL_N, first = n / RFA_PANEL_N;
-    size_t panels = even_rows(all, first, PANELS);
+    size_t panels = even_rows(all, first, most);
     for (size_t j = 0; j < PANELS; j++) {
         size_t panel = first + (j < panels ? j : panels - 1);
         s->w[j] = g->w + panel * s->lines * RFA_LINE;
@@ -245,16 +294,15 @@ static size_t columns(const struct rfa_gemm_s8_args *g, size_t n, size_t panels)
     return g->n - n < panels * RFA_PANEL_N ? g->n - n : panels * RFA_PANEL_N;
 }
 
-/* The share of tile `tile` of `tiles` in fetching the four panels after these `panels` from output n on, at most one of
- * them. */
-static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t panels, size_t tile,
+/* The share of tile `tile` of `tiles` in fetching the panels after these, which begin at output n: as many lines as one
+ * panel has at most. */
+static void take_next(struct source *s, const struct rfa_gemm_s8_args *g, size_t n, size_t most, size_t tile,
                       size_t tiles)
 {
-    size_t share = (PANELS * s->lines + tiles - 1) / tiles;
-    share = share < s->lines ? share : s->lines;
-    bool more = n + panels * RFA_PANEL_N + COLS <= g->n;
-    s->next = s->w[0] + (more ? panels * s->lines + tile * share : 0) * RFA_LINE;
-    s->next_lines = more ? share : 0;
+    size_t panels = rfa_smaller(rfa_divide_up(g->n - n, RFA_PANEL_N), most), first = n / RFA_PANEL_N;
+    size_t share = rfa_smaller(rfa_divide_up(panels * s->lines, tiles), s->lines);
+    s->next = g->w + (first * s->lines + tile * share) * RFA_LINE;
+    s->next_lines = share;
 }
 
 /* Panel `tile` of the piece that follows: the same panels' next lines, or the next panels' first. */
@@ -277,10 +325,10 @@ static void add_sums(int32_t *sum, const int32_t *part, size_t rows)
 static void run_piece(const struct rfa_gemm_s8_args *g, struct source *s, struct tile *t, size_t left)
 {
     size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K, first = lines - left, tile = 0;
-    int32_t *part = g->scratch, *sums = part + ROWS * COLS;
+    int32_t *part = g->scratch, *sums = part + WIDE_ROWS * COLS;
     for (t->m = 0; t->m < g->m; t->m += t->rows, tile++) {
         int32_t *sum = sums + t->m * COLS;
-        t->rows = even_rows(g->m, t->m, ROWS);
+        t->rows = even_rows(g->m, t->m, WIDE_ROWS);
         take_next_piece(s, g, t, left, tile);
         s->a = g->a + t->m * g->a_stride + first * RFA_PANEL_K;
         products[t->rows - 1][(t->cols - 1) / RFA_PANEL_N](first == 0 ? sum : part, s);
@@ -299,7 +347,7 @@ static void run_few(const struct rfa_gemm_s8_args *g)
     struct tile t = {.stride = COLS};
     for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
         struct source s = open_source(g);
-        panels = take_panels(&s, g, t.n);
+        panels = take_panels(&s, g, t.n, PANELS);
         t.cols = columns(g, t.n, panels);
         for (size_t left = s.lines; left > 0; left -= s.lines) {
             s.lines = left < PIECE ? left : PIECE;
@@ -321,8 +369,9 @@ static void take_target(struct source *s, const struct rfa_gemm_s8_args *g, cons
     s->target = (g->residual ? g->residual : g->dst) + m * s->target_stride + n;
 }
 
-/* finish_rows() of four whole panels, whose scales and biases stay in registers. */
-INLINE void finish_quads(const struct rfa_gemm_s8_args *g, const struct tile *t, const enum rfa_act act)
+/* finish_rows() of whole panels, whose scales and biases stay in registers. */
+INLINE void finish_panels(const struct rfa_gemm_s8_args *g, const struct tile *t, const size_t panels,
+                          const enum rfa_act act)
 {
     const int32_t *sum = t->sum;
     float *dst = g->dst + t->m * g->dst_stride + t->n;
@@ -330,13 +379,13 @@ INLINE void finish_quads(const struct rfa_gemm_s8_args *g, const struct tile *t,
     const float *residual = g->residual ? g->residual + t->m * g->residual_stride + t->n : NULL;
     const struct rfa_gemm_s8_args step = *g; /* a copy that no store to dst can change */
     vf scale[PANELS], bias[PANELS];
-    for (size_t j = 0; j < PANELS; j++) {
+    for (size_t j = 0; j < panels; j++) {
         scale[j] = VF_LOAD(g->w_scale + t->n + j * RFA_PANEL_N);
         bias[j] = g->bias ? VF_LOAD(g->bias + t->n + j * RFA_PANEL_N) : VF_SET1(0.0f);
     }
     for (size_t rows = t->rows; rows > 0; rows--) {
         const vf a = VF_SET1(*a_scale);
-        for (size_t j = 0; j < PANELS; j++) {
+        for (size_t j = 0; j < panels; j++) {
             const size_t at = j * RFA_PANEL_N;
             vf y = VF_ACT(VF_FMA(VF_FROM_I32(sum + at), VF_MUL(a, scale[j]), bias[j]), act);
             VF_STORE(dst + at, residual ? with_residual(&step, y, VF_LOAD(residual + at)) : y);
@@ -351,10 +400,15 @@ INLINE void finish_quads(const struct rfa_gemm_s8_args *g, const struct tile *t,
 /* finish_tile(), faster for the activations of large products. */
 static void finish(const struct rfa_gemm_s8_args *g, const struct tile *t)
 {
-    if (t->cols == COLS && g->act == RFA_ACT_NONE)
-        finish_quads(g, t, RFA_ACT_NONE);
-    else if (t->cols == COLS && g->act == RFA_ACT_GELU)
-        finish_quads(g, t, RFA_ACT_GELU);
+    const bool tall = t->cols == TALL_PANELS * RFA_PANEL_N, wide = t->cols == COLS;
+    if (tall && g->act == RFA_ACT_NONE)
+        finish_panels(g, t, TALL_PANELS, RFA_ACT_NONE);
+    else if (tall && g->act == RFA_ACT_GELU)
+        finish_panels(g, t, TALL_PANELS, RFA_ACT_GELU);
+    else if (wide && g->act == RFA_ACT_NONE)
+        finish_panels(g, t, PANELS, RFA_ACT_NONE);
+    else if (wide && g->act == RFA_ACT_GELU)
+        finish_panels(g, t, PANELS, RFA_ACT_GELU);
     else
         finish_tile(g, t);
 }
@@ -368,14 +422,16 @@ static void run(const struct rfa_gemm_s8_args *g)
         run_few(g);
         return;
     }
+    const bool wide = g->n % COLS == 0 && g->n <= WIDE_UP_TO;
+    const size_t most_rows = wide ? WIDE_ROWS : ROWS, most_panels = wide ? PANELS : TALL_PANELS;
     struct source s = open_source(g);
     struct tile t = {.sum = g->scratch, .stride = COLS};
     for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
-        panels = take_panels(&s, g, t.n);
+        panels = take_panels(&s, g, t.n, most_panels);
         t.cols = columns(g, t.n, panels);
         for (t.m = 0; t.m < g->m; t.m += t.rows) {
-            t.rows = even_rows(g->m, t.m, ROWS);
-            take_next(&s, g, t.n, panels, t.m / ROWS, (g->m + ROWS - 1) / ROWS);
+            t.rows = even_rows(g->m, t.m, most_rows);
+            take_next(&s, g, t.n + t.cols, most_panels, t.m / most_rows, (g->m + most_rows - 1) / most_rows);
             s.a = g->a + t.m * g->a_stride;
             take_target(&s, g, &t);
             products[t.rows - 1][panels - 1](g->scratch, &s);
@@ -391,4 +447,4 @@ static size_t scratch_bytes(size_t m, size_t n, size_t k)
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_avx512vnni = {
-    .a_xor = 0x80, .mr = ROWS, .mc = 128, .scratch_bytes = scratch_bytes, .run = run};
+    .a_xor = 0x80, .mr = ROWS, .mc = 144, .scratch_bytes = scratch_bytes, .run = run};
