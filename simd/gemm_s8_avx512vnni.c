@@ -429,9 +429,10 @@ static void run(const struct rfa_gemm_s8_args *g)
     for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
         panels = take_panels(&s, g, t.n, most_panels);
         t.cols = columns(g, t.n, panels);
-        for (t.m = 0; t.m < g->m; t.m += t.rows) {
+        size_t tile = 0;
+        for (t.m = 0; t.m < g->m; t.m += t.rows, tile++) {
             t.rows = even_rows(g->m, t.m, most_rows);
-            take_next(&s, g, t.n + t.cols, most_panels, t.m / most_rows, (g->m + most_rows - 1) / most_rows);
+            take_next(&s, g, t.n + t.cols, most_panels, tile, rfa_divide_up(g->m, most_rows));
             s.a = g->a + t.m * g->a_stride;
             take_target(&s, g, &t);
             products[t.rows - 1][panels - 1](g->scratch, &s);

@@ -12,7 +12,7 @@
  *   vec16_softplus(x) vec16_silu(x)                     those of poly.h
  *   vec16_max_magnitude(max, x)                         the larger of max >= +0 and |x|; a NaN on either side wins
  *   vec16_all_within(x, limit)                          whether |x| <= limit in all lanes, so none is NaN
- *   vec16_pixel(v, bits)                                the lanes' bits as int32, shifted right, clamped to 0 ... 255, as float
+ *   vec16_pixel(v, bits)                                float of the lanes' bits as int32, shifted right, in 0 ... 255
  *   vec16_sum(v)                                        the tree +8 +4 +2 +1 of sum16
  */
 #ifndef RFA_VEC16_H
@@ -36,7 +36,7 @@
 #define VEC16_NOINLINE    __attribute__((noinline))
 #define VEC16_PREFETCH(p) __builtin_prefetch(p)
 #else
-#define VEC16_INLINE      static inline
+#define VEC16_INLINE static inline
 #define VEC16_NOINLINE
 #define VEC16_PREFETCH(p) ((void)0)
 #endif

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "resize.h"
 #include "error.h"
+#include "resize.h"
 #include "sizes.h"
 
 /* Coefficients along one axis: output i is the sum over j < count[i] of weight[i * stride + j] * input[first[i] + j],

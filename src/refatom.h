@@ -109,8 +109,8 @@ struct rfa_options {
     size_t sizeof_options; /* sizeof(struct rfa_options): set by rfa_options_default, checked by every call */
     int threads;           /* team size, 1 ... 256; default 1 */
     uint32_t cpu_mask;     /* which CPU bundles may be used; default all. rfa_cpu_mask() makes it from a tier's name */
-    uint32_t frame_group;  /* frames that pass through VISION together, at most the model's: more is faster and needs
-                              more memory; default 2 */
+    uint32_t frame_group;  /* frames that pass through VISION together: more is faster and needs more memory; more than
+                              the model's frames count as these; default 2 */
     size_t cache_bytes; /* of the second-level cache, what one core has for itself: tasks of int8 products take as many
                            rows as fit; no result and no memory depends on it; default 0: not known */
     int max_image_side; /* largest width or height of an rfa_image; default 4096 */
@@ -161,7 +161,7 @@ struct rfa_model_info {
     uint32_t queries;                       /* detections */
     uint32_t visual_tokens;                 /* a frame */
     uint32_t sentence_limit, keyword_limit; /* tokens */
-    size_t tensors, parameters;             /* parameters: values of all tensors but whole numbers */
+    size_t tensors, parameters;             /* parameters: values of all tensors but int32 ones */
     size_t weight_bytes, file_bytes;        /* of all tensors, of the whole file */
     int sampling;                           /* enum rfa_sampling of the profile: 0 spread, 1 first, 2 demo, 3 still */
 };
@@ -239,9 +239,9 @@ struct rfa_device_info {
 
 RFA_API void rfa_session_device(struct rfa_device_info *info, const rfa_session *session);
 
-/* The calls below take a NULL session: RFA_ERR_ARG. What an argument may not be is RFA_ERR_ARG, and then nothing is
- * changed. On the CPU they fail for nothing else. A device that fails is RFA_ERR_DEVICE; the stage then counts as not
- * encoded until it is encoded again.
+/* Of the calls below: a NULL session and every argument out of its range are RFA_ERR_ARG, and then nothing is changed.
+ * On the CPU they fail for nothing else. A device that fails is RFA_ERR_DEVICE; the stage then counts as not encoded
+ * until it is encoded again.
  *
  * VISION for `count` frames into slots first ... first+count-1 of the clip's ring; slot order is time order. image[i]
  * with rgb NULL is a missing frame (all-zero pixels). */

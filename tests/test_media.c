@@ -559,6 +559,21 @@ static void a_video_that_is_cut_short_is_a_notice(void **state)
     assert_non_null(strstr(heard.message, "cut short"));
 }
 
+/* Many threads read the file to its end while the window's last frame is still far from there. */
+static void a_window_before_the_end_is_not_cut_short(void **state)
+{
+    (void)state;
+    const char *path = temp_path(&folder, "t.mkv");
+    const struct rfa_clip_request request = {.frames = 4, .at_seconds = 2.8, .threads = 32};
+    struct rfa_clip *clip;
+    mark_video(path, 0, 150, 30);
+    heard = (struct heard){0};
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    assert_false(clip->cut_short);
+    assert_int_equal(heard.count, 0);
+    rfa_clip_free(&clip);
+}
+
 static void a_stream_that_is_cut_short_is_a_notice(void **state)
 {
     (void)state;
@@ -708,6 +723,7 @@ int main(void)
         IN_FOLDER(bad_files_are_refused),
         IN_FOLDER(truncated_videos_are_survived),
         IN_FOLDER(a_video_that_is_cut_short_is_a_notice),
+        IN_FOLDER(a_window_before_the_end_is_not_cut_short),
         IN_FOLDER(a_stream_that_is_cut_short_is_a_notice),
         cmocka_unit_test(damage_is_told_from_what_the_file_says),
         IN_FOLDER(written_frames_keep_their_times),

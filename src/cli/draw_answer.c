@@ -25,8 +25,8 @@ bool rfa_annotate_check(const char *path, bool picture)
         return rfa_media_writer_check(path, &rfa_cli_log) == RFA_OK;
     if (rfa_media_writer_check(path, NULL) == RFA_OK)
         return true;
-    fprintf(stderr, "refatom: --annotate: no video format has the ending of '%s'; use .mp4, .mkv or .avi%s\n", path,
-            picture ? ", or .jpg for the key frame alone" : "");
+    fprintf(stderr, "refatom: --annotate: no video format to write has the ending of '%s'; use .mp4, .mkv or .avi%s\n",
+            path, picture ? ", or .jpg for the key frame alone" : "");
     return false;
 }
 

@@ -23,7 +23,7 @@ static void report_cut(const struct rfa_decoder_info *info, const char *path, co
             "file",
             path, info->decoded_end, info->video_end);
     else
-        (void)rfa_fail(log, RFA_OK, "%s: is cut short: it ends at %.1f s, within a frame; give the complete file", path,
+        (void)rfa_fail(log, RFA_OK, "%s: is cut short: nothing behind %.1f s can be read; give the complete file", path,
                        info->decoded_end);
 }
 

@@ -31,10 +31,11 @@ struct rfa_decoder {
     AVPacket *packet;
     AVFrame *frame[2]; /* by enum rfa_which_frame */
     double seconds[2];
-    double origin;     /* time of the first frame as the file counts; NaN: frames carry no time */
-    double step;       /* nominal seconds between frames */
-    bool origin_known; /* `origin` is set: after the first frame */
-    bool draining, device;
+    double origin;        /* time of the first frame as the file counts; NaN: frames carry no time */
+    double step;          /* nominal seconds between frames */
+    bool origin_known;    /* `origin` is set: after the first frame */
+    bool draining, ended; /* all was read; and every frame is out, which threads may delay by as many frames */
+    bool device;
     bool incomplete;  /* the last packet read is shorter than the container says */
     bool read_failed; /* reading ended by an error, not at the end */
     int64_t damaged, flawed;
@@ -155,7 +156,7 @@ static void close_stream(struct rfa_decoder *d)
     avcodec_free_context(&d->codec);
     avformat_close_input(&d->container);
     d->stream = NULL;
-    d->draining = d->incomplete = d->read_failed = false;
+    d->draining = d->ended = d->incomplete = d->read_failed = false;
 }
 
 /* ------------------------------------------------------------------ decoding */
@@ -206,7 +207,7 @@ static enum rfa_status decode(struct rfa_decoder *d, AVFrame *frame, bool *end)
             return RFA_OK;
         }
         if (error == AVERROR_EOF || errors > MAX_ERRORS_DRAINING) {
-            *end = true;
+            *end = d->ended = true;
             return RFA_OK;
         }
         if (error != AVERROR(EAGAIN)) {
@@ -316,7 +317,7 @@ bool rfa_decoder_seek(struct rfa_decoder *d, double seconds)
     if (avformat_seek_file(d->container, d->stream->index, INT64_MIN, stamp, stamp, 0) < 0)
         return false;
     avcodec_flush_buffers(d->codec);
-    d->draining = d->incomplete = d->read_failed = false;
+    d->draining = d->ended = d->incomplete = d->read_failed = false;
     for (int i = 0; i < 2; i++)
         av_frame_unref(d->frame[i]);
     bool end;
@@ -431,8 +432,8 @@ void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *
         .decoded_end = d->seconds[RFA_FRAME_CURRENT] + frame_seconds(d, frame),
         .damaged = d->damaged,
         .flawed = d->flawed,
-        .ended = d->draining,
-        .broken_end = d->draining && (d->incomplete || d->read_failed),
+        .ended = d->ended,
+        .broken_end = d->ended && (d->incomplete || d->read_failed),
         .seekable = seekable,
         .live = d->device || (!seekable && length <= 0),
     };

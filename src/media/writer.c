@@ -158,8 +158,10 @@ static bool set_path(struct rfa_media_writer *w, const char *path)
 enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
 {
     struct rfa_media_writer probe = {.log = log, .width = 64, .height = 64, .rate = 30};
-    if (!path || !set_path(&probe, path))
-        return rfa_fail(log, path ? RFA_ERR_NOMEM : RFA_ERR_ARG, "rfa_media_writer_check: no path or no memory");
+    if (!path)
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_writer_check: the path is NULL; pass the name of the video");
+    if (!set_path(&probe, path))
+        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; free some", path);
     rfa_libav_begin();
     enum rfa_status status = open_format(&probe);
     close_writer(&probe);

@@ -1,6 +1,6 @@
 /* A stand-in for the part of the CUDA runtime that refatom uses, for tests without a device: memory is the host's
- * between guard pages, a kernel's threads are fibers, streams run when they are waited for. Names and meanings are those of the runtime;
- * see shim.cpp for what is checked on the way. */
+ * between guard pages, a kernel's threads are fibers, streams run when they are waited for. Names and meanings are
+ * those of the runtime; see shim.cpp for what is checked on the way. */
 #ifndef CUDA_SHIM_RUNTIME_API_H
 #define CUDA_SHIM_RUNTIME_API_H
 
