@@ -123,7 +123,8 @@ static enum rfa_status put_jpeg(const struct page *p, const struct rfa_image *ke
     struct rfa_image image = rfa_picture_image(&small);
     enum rfa_status status = rfa_output_begin(&file, path, p->samples->log);
     if (status == RFA_OK) {
-        status = put_image(p->out, rfa_output_name(&file), &image, p->samples->log);
+        const struct rfa_log named = rfa_output_log(&file);
+        status = put_image(p->out, rfa_output_name(&file), &image, &named);
         (void)rfa_output_end(&file, RFA_ERR_IO);
     }
     rfa_picture_free(&small);

@@ -29,10 +29,9 @@ static void report_cut(const struct rfa_decoder_info *info, const char *path, co
 
 void rfa_damage_report(const struct rfa_decoder_info *info, const char *path, const struct rfa_log *log)
 {
-    bool cut = rfa_damage_cut_short(info);
-    if (cut)
+    if (rfa_damage_cut_short(info))
         report_cut(info, path, log);
-    if (info->damaged + info->flawed > cut) /* the packet that was cut is one of them */
+    if (info->damaged + info->flawed > info->broken_end) /* the packet that was cut is one of them */
         (void)rfa_fail(log, RFA_OK,
                        "%s: is damaged: %lld packets were passed over, %lld frames have errors; what could be decoded "
                        "is used",
