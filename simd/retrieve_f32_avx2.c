@@ -6,4 +6,5 @@
 #define RFA_RETRIEVE_F32 rfa_retrieve_f32_avx2
 #define RETRIEVE_QUERIES 2
 #define RETRIEVE_TOKENS  3
+#define RETRIEVE_GROUP   8
 #include "retrieve_f32_vec16.h"

@@ -4,6 +4,7 @@
 #include "vec16_avx512.h"
 
 #define RFA_RETRIEVE_F32 rfa_retrieve_f32_avx512
-#define RETRIEVE_QUERIES 4
+#define RETRIEVE_QUERIES 6
 #define RETRIEVE_TOKENS  4
+#define RETRIEVE_GROUP   6
 #include "retrieve_f32_vec16.h"

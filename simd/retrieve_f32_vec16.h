@@ -1,6 +1,9 @@
 /* Body of retrieve_f32. RFA_RETRIEVE_F32 is the kernel's name; a tile of RETRIEVE_QUERIES x RETRIEVE_TOKENS cosines
- * stays in registers: 4 x 4 for 32 ZMM, 2 x 3 (12 sums, 4 queries) for 16 YMM, 2 x 3 (24 sums, 8 queries) for 32 Q
- * registers. */
+ * stays in registers: 6 x 4 for 32 ZMM, 2 x 3 (12 sums, 4 queries) for 16 YMM, 2 x 3 (24 sums, 8 queries) for 32 Q
+ * registers.
+ *
+ * The queries of a group, RETRIEVE_GROUP, pass over a few tokens before the next tokens are touched, so both stay in
+ * L1. */
 #include "kernels.h"
 #include "retrieve.h"
 
@@ -48,9 +51,6 @@ static void fill_tile(struct tile *tile, size_t k)
             tile->cosine[q][t] = vec16_sum(sum[q][t]);
     }
 }
-
-/* Queries of a group pass over a few tokens before the next tokens are touched, so both stay in L1. */
-enum { RETRIEVE_GROUP = 8 };
 
 struct group {
     struct rfa_retrieve_best best[RETRIEVE_GROUP];
