@@ -7,6 +7,7 @@
 #include "backend.h"
 #include "ceiling.h"
 #include "cli.h"
+#include "clock.h"
 #include "device_chart.h"
 #include "error.h"
 #include "output.h"
@@ -70,16 +71,16 @@ static enum rfa_status find_ceiling(struct rfa_device_run *d, const struct bench
 
 static enum rfa_status open_device(struct bench *b, struct rfa_device_run *d)
 {
-    double start = rfa_bench_now();
+    double start = rfa_now();
     d->options.frame_group = b->in.group;
     RFA_TRY(rfa_session_create(&d->session, b->model, &d->options));
-    d->open_seconds = rfa_bench_now() - start;
+    d->open_seconds = rfa_now() - start;
     rfa_session_device(&d->info, d->session);
     snprintf(d->title, sizeof d->title, "%s, %s", d->info.device, d->info.name);
     RFA_TRY(find_ceiling(d, b));
-    start = rfa_bench_now();
+    start = rfa_now();
     RFA_TRY(rfa_bench_clip(&b->in, d->session));
-    d->first_seconds = rfa_bench_now() - start;
+    d->first_seconds = rfa_now() - start;
     return RFA_OK;
 }
 
@@ -115,9 +116,9 @@ static void close_bench(struct bench *b)
 static enum rfa_status timed(double *seconds, struct bench *b, rfa_session *s,
                              enum rfa_status (*what)(const struct rfa_model_inputs *, rfa_session *))
 {
-    double start = rfa_bench_now();
+    double start = rfa_now();
     RFA_TRY(what(&b->in, s));
-    *seconds = rfa_bench_now() - start;
+    *seconds = rfa_now() - start;
     return RFA_OK;
 }
 
@@ -145,8 +146,8 @@ static enum rfa_status one_round(struct bench *b, struct rfa_device_run *d)
 /* Devices take turns, so that a slow moment of the machine meets all of them. */
 static enum rfa_status run_rounds(struct bench *b)
 {
-    double end = rfa_bench_now() + b->options->seconds;
-    for (int round = 0; round < RFA_BENCH_ROUNDS && (round < MIN_ROUNDS || rfa_bench_now() < end); round++)
+    double end = rfa_now() + b->options->seconds;
+    for (int round = 0; round < RFA_BENCH_ROUNDS && (round < MIN_ROUNDS || rfa_now() < end); round++)
         for (int i = 0; i < b->devices; i++)
             RFA_TRY(one_round(b, &b->device[i]));
     for (int i = 0; i < b->devices; i++)

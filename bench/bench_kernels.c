@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "ceiling.h"
+#include "clock.h"
 #include "core_clock.h"
 #include "kernel_job.h"
 #include "timing.h"
@@ -207,7 +208,7 @@ static void pass_task(void *context, size_t task, int thread)
 static double run_once(struct job *job, const struct rfa_kernels *k, const struct rfa_team *team, size_t repeats)
 {
     struct pass p = {job, k, job_tasks(job, k, team->threads)};
-    double (*clock)(void) = team->threads == 1 ? rfa_bench_thread_seconds : rfa_bench_now;
+    double (*clock)(void) = team->threads == 1 ? rfa_bench_thread_seconds : rfa_now;
     double start = clock();
     for (size_t i = 0; i < repeats; i++)
         rfa_parallel_for(team, p.tasks, pass_task, &p);
@@ -246,10 +247,10 @@ static void time_row(struct bench *b, struct job *job, const struct rfa_kernels 
     size_t count = 0, repeats = 1;
     job->units = job->all_units;
     job_prepare(job, k);
-    double once = run_once(job, k, &b->team[t], 1), end = rfa_bench_now() + b->options->seconds;
+    double once = run_once(job, k, &b->team[t], 1), end = rfa_now() + b->options->seconds;
     if (!job->original && job->limit != LIMIT_MEMORY && once < SHORTEST_SAMPLE)
         repeats = (size_t)(SHORTEST_SAMPLE / once) + 1;
-    while (count < MAX_SAMPLES && (count < MIN_SAMPLES || rfa_bench_now() < end)) {
+    while (count < MAX_SAMPLES && (count < MIN_SAMPLES || rfa_now() < end)) {
         job_next_weights(job);
         job_prepare(job, k);
         b->samples[count++] = run_once(job, k, &b->team[t], repeats);
@@ -328,8 +329,9 @@ static void bench_row(struct bench *b, struct job *job, const struct row *row, c
         time_row(b, job, &k, t, &f);
         double after = ceiling_now(b, job, row, t, &f.limit);
         f.ceiling = before > after ? before : after;
-        f.clock = b->team[t].threads == 1 ? clock_under(b, job, &k, f.median) : 0;
-        f.a_cycle = ceiling_a_cycle(job, row);
+        bool alone = b->team[t].threads == 1;
+        f.clock = alone ? clock_under(b, job, &k, f.median) : 0;
+        f.a_cycle = alone ? ceiling_a_cycle(job, row) : 0;
         f.c = t == 0 ? c_seconds : 0;
         print_figure(b, row->slot, row->isa, shape, b->team[t].threads, &f);
         if (strcmp(row->slot, "scan_f32") == 0 && t == 0 && !b->options->json && f.clock > 0)

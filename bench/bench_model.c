@@ -4,6 +4,7 @@
 
 #include "bench.h"
 #include "ceiling.h"
+#include "clock.h"
 #include "step_times.h"
 #include "thread_shares.h"
 #include "timing.h"
@@ -29,15 +30,15 @@ struct run {
 static enum rfa_status repeat(struct run *r, enum rfa_status (*what)(const struct rfa_model_inputs *, rfa_session *),
                               double seconds, size_t most, size_t *count)
 {
-    double end = rfa_bench_now() + seconds;
+    double end = rfa_now() + seconds;
     *count = 0;
     do {
-        double start = rfa_bench_now();
+        double start = rfa_now();
         enum rfa_status status = what(&r->in, r->session);
         if (status != RFA_OK)
             return status;
-        r->samples[(*count)++] = rfa_bench_now() - start;
-    } while (*count < most && rfa_bench_now() < end);
+        r->samples[(*count)++] = rfa_now() - start;
+    } while (*count < most && rfa_now() < end);
     rfa_bench_sort(r->samples, *count);
     return RFA_OK;
 }
@@ -60,19 +61,15 @@ static size_t anonymous_bytes(void)
 
 static enum rfa_status open_run(struct run *r, const char *path)
 {
-    double start = rfa_bench_now();
+    double start = rfa_now();
     enum rfa_status status = rfa_model_open(&r->model, path, &r->session_options.log);
-    r->open_seconds = rfa_bench_now() - start;
+    r->open_seconds = rfa_now() - start;
     if (status != RFA_OK)
         return status;
-    struct rfa_model_info info;
-    rfa_model_get_info(&info, r->model);
-    if (r->session_options.frame_group > info.frames)
-        r->session_options.frame_group = info.frames;
     r->session_options.count_tasks = r->options->steps;
-    start = rfa_bench_now();
+    start = rfa_now();
     status = rfa_session_create(&r->session, r->model, &r->session_options);
-    r->init_seconds = rfa_bench_now() - start;
+    r->init_seconds = rfa_now() - start;
     if (status == RFA_OK)
         status = rfa_session_plan(&r->plan, r->session);
     return status;
@@ -114,12 +111,11 @@ static void print_machine(const struct run *r)
                 "\"tier\": \"%s\", \"threads\": %d, \"group\": %u, \"ceiling\": %.6g, \"ceiling_of\": \"%s\", "
                 "\"reads\": %.6g}\n",
                 r->in.info.weights, r->in.info.weight_bytes, r->plan.session_bytes, r->open_seconds * 1e9,
-                r->init_seconds * 1e9, rfa_cpu_tier(o->cpu_mask), o->threads, o->frame_group, r->ceiling, what,
-                r->reads);
+                r->init_seconds * 1e9, rfa_cpu_tier(o->cpu_mask), o->threads, r->in.group, r->ceiling, what, r->reads);
         return;
     }
     fprintf(r->options->out, "%s weights, %.1f MiB; tier %s, %d threads, %u frames together\n", r->in.info.weights,
-            (double)r->in.info.weight_bytes / 0x1p20, rfa_cpu_tier(o->cpu_mask), o->threads, o->frame_group);
+            (double)r->in.info.weight_bytes / 0x1p20, rfa_cpu_tier(o->cpu_mask), o->threads, r->in.group);
     fprintf(r->options->out, "ceiling       %.1f GMAC/s (%s), %.1f GB/s (a read of the weights)\n", r->ceiling * 1e-9,
             what, r->reads * 1e-9);
     fprintf(r->options->out, "open          %.2f ms; session %.2f ms\n", r->open_seconds * 1e3, r->init_seconds * 1e3);

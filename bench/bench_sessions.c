@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bench_devices.h"
+#include "clock.h"
 #include "error.h"
 #include "timing.h"
 
@@ -28,10 +29,10 @@ static void *work(void *user)
 {
     struct worker *w = user;
     w->status = rfa_session_attach(w->session);
-    while (w->status == RFA_OK && w->count < MOST_SAMPLES && (w->count == 0 || rfa_bench_now() < w->end)) {
-        double start = rfa_bench_now();
+    while (w->status == RFA_OK && w->count < MOST_SAMPLES && (w->count == 0 || rfa_now() < w->end)) {
+        double start = rfa_now();
         w->status = w->task(w->in, w->session);
-        w->seconds[w->count++] = rfa_bench_now() - start;
+        w->seconds[w->count++] = rfa_now() - start;
     }
     return NULL;
 }
@@ -41,7 +42,7 @@ static void *work(void *user)
  * processors. */
 static enum rfa_status run_workers(double *elapsed, struct worker *worker, int count, task *what, double seconds)
 {
-    double start = rfa_bench_now();
+    double start = rfa_now();
     enum rfa_status status = RFA_OK;
     for (int i = 0; i < count; i++) {
         worker[i].task = what;
@@ -58,7 +59,7 @@ static enum rfa_status run_workers(double *elapsed, struct worker *worker, int c
         if (status == RFA_OK)
             status = i == 0 || worker[i].started ? worker[i].status : RFA_ERR_NOMEM;
     }
-    *elapsed = rfa_bench_now() - start;
+    *elapsed = rfa_now() - start;
     return status;
 }
 

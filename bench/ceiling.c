@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "core_clock.h"
 #include "session.h"
 #include "timing.h"
@@ -55,9 +56,9 @@ double rfa_ceiling_compute(const struct rfa_loop *loop, const struct rfa_team *t
     double best = 0;
     loop->run(p.iterations);
     for (int i = 0; i < samples; i++) {
-        double start = rfa_bench_now();
+        double start = rfa_now();
         rfa_parallel_for(team, tasks, compute_task, &p);
-        double seconds = rfa_bench_now() - start, rate = (double)tasks * (double)p.iterations * loop->work / seconds;
+        double seconds = rfa_now() - start, rate = (double)tasks * (double)p.iterations * loop->work / seconds;
         best = rate > best ? rate : best;
         if (seconds < 1e-3)
             p.iterations = (size_t)((double)p.iterations * 1.2e-3 / seconds) + 1;
@@ -70,9 +71,9 @@ double rfa_ceiling_a_cycle(const struct rfa_loop *loop)
     enum { SAMPLES = 15, ITERATIONS = 4000 }; /* tens of microseconds */
     double sample[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) {
-        double start = rfa_bench_now();
+        double start = rfa_now();
         loop->run(ITERATIONS);
-        double seconds = rfa_bench_now() - start, clock = rfa_core_clock();
+        double seconds = rfa_now() - start, clock = rfa_core_clock();
         sample[i] = clock > 0 ? ITERATIONS * loop->work / seconds / clock : 0;
     }
     rfa_bench_sort(sample, SAMPLES);
@@ -104,9 +105,9 @@ double rfa_ceiling_read(const struct rfa_loop *loop, const struct rfa_team *team
     p.repeats = bytes > (1u << 24) ? 1 : (1u << 26) / bytes + 1;
     double best = 0;
     for (int i = 0; i < samples; i++) {
-        double start = rfa_bench_now();
+        double start = rfa_now();
         rfa_parallel_for(team, pieces, read_task, &p);
-        double rate = (double)p.repeats * (double)pieces * (double)p.bytes / (rfa_bench_now() - start);
+        double rate = (double)p.repeats * (double)pieces * (double)p.bytes / (rfa_now() - start);
         best = rate > best ? rate : best;
     }
     return best;

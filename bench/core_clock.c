@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
+#include "clock.h"
 #include "session.h"
-#include "timing.h"
 
 /* Dependent additions: one a cycle. An immediate operand would not do, some cores add those while they rename. */
 #if RFA_ARCH_X86_64
@@ -43,13 +43,13 @@ static void additions(size_t iterations)
 double rfa_core_clock(void)
 {
 #if RFA_ARCH_X86_64 || RFA_ARCH_AARCH64
-    additions(1); /* fetches the code, as the first reading does */
-    double start = rfa_bench_now();
-    start = rfa_bench_now();
+    additions(1);
+    (void)rfa_now(); /* both fetch their code */
+    double start = rfa_now();
     additions(SHORT); /* takes what the reading of the time takes beside it */
-    double middle = rfa_bench_now();
+    double middle = rfa_now();
     additions(LONG);
-    double seconds = rfa_bench_now() - middle - (middle - start);
+    double seconds = rfa_now() - middle - (middle - start);
     return seconds > 0 ? (double)LINKS * (LONG - SHORT) / seconds : 0;
 #else
     return 0;

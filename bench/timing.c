@@ -5,21 +5,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-static double seconds_of(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-double rfa_bench_now(void)
-{
-    return seconds_of(CLOCK_MONOTONIC);
-}
-
 double rfa_bench_thread_seconds(void)
 {
-    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static int compare(const void *a, const void *b)

@@ -4,9 +4,6 @@
 
 #include <stddef.h>
 
-/* Seconds of a clock that only moves forward. */
-double rfa_bench_now(void);
-
 /* Seconds that the calling thread has spent on a processor: what one thread's work costs, whoever else wants the
  * processor. */
 double rfa_bench_thread_seconds(void);
