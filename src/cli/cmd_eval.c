@@ -308,8 +308,7 @@ static void keep_message(void *user, enum rfa_status status, const char *message
     if (e->listed < MAX_LISTED)
         rfa_cli_message(status, message);
     else if (e->listed == MAX_LISTED)
-        fprintf(stderr, "%srefatom: more failures are only written to %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "",
-                e->job.results);
+        (void)rfa_fail(&rfa_cli_log, status, "more failures are only written to %s", e->job.results);
     e->listed++;
 }
 

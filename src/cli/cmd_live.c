@@ -76,15 +76,6 @@ static void on_interrupt(int number)
     rfa_output_end_by(SIGTERM);
 }
 
-/* A signal that whoever started us has switched off stays off. */
-static void watch(int number)
-{
-    const struct sigaction ours = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
-    struct sigaction now;
-    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-        sigaction(number, &ours, NULL);
-}
-
 static int parse(struct live *l, int argc, char **argv)
 {
     struct job *job = &l->job;
@@ -283,8 +274,8 @@ static int run(int argc, char **argv)
     if (parsed != EXIT_DONE)
         return parsed;
     enum rfa_status status = prepare(&l);
-    watch(SIGINT);
-    watch(SIGTERM);
+    rfa_output_handle(SIGINT, on_interrupt, SA_RESTART);
+    rfa_output_handle(SIGTERM, on_interrupt, SA_RESTART);
     if (status == RFA_OK)
         status = follow(&l);
     if (l.answered && !l.job.json && isatty(STDOUT_FILENO))

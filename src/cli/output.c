@@ -26,12 +26,17 @@ static void remove_pending(int number)
     raise(number); /* SA_RESETHAND: ends the program when the handler returns */
 }
 
-void rfa_output_end_by(int number)
+void rfa_output_handle(int number, void (*handler)(int), int flags)
 {
-    const struct sigaction ours = {.sa_handler = remove_pending, .sa_flags = SA_RESETHAND};
+    const struct sigaction ours = {.sa_handler = handler, .sa_flags = flags};
     struct sigaction now;
     if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
         sigaction(number, &ours, NULL);
+}
+
+void rfa_output_end_by(int number)
+{
+    rfa_output_handle(number, remove_pending, SA_RESETHAND);
 }
 
 /* Only where the signal would end the program: nohup's choice and live's own handler stay. */

@@ -27,6 +27,10 @@ struct rfa_log rfa_output_log(struct rfa_output *output);
  * that was not begun (all zero) is fine. */
 enum rfa_status rfa_output_end(struct rfa_output *output, enum rfa_status status);
 
+/* Sets a signal's handler, with the flags of sigaction: one that whoever started us has switched off stays off. May be
+ * called by a handler. */
+void rfa_output_handle(int number, void (*handler)(int), int flags);
+
 /* From now on the signal ends the program, unless it is ignored, and outputs that are not complete are removed. May be
  * called by a handler. */
 void rfa_output_end_by(int number);
