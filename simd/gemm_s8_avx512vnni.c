@@ -424,6 +424,7 @@ static void run(const struct rfa_gemm_s8_args *g)
     }
     const bool wide = g->n % COLS == 0 && g->n <= WIDE_UP_TO;
     const size_t most_rows = wide ? WIDE_ROWS : ROWS, most_panels = wide ? PANELS : TALL_PANELS;
+    const size_t tiles = rfa_divide_up(g->m, most_rows); /* in a column of them */
     struct source s = open_source(g);
     struct tile t = {.sum = g->scratch, .stride = COLS};
     for (size_t panels; t.n < g->n; t.n += panels * RFA_PANEL_N) {
@@ -432,7 +433,7 @@ static void run(const struct rfa_gemm_s8_args *g)
         size_t tile = 0;
         for (t.m = 0; t.m < g->m; t.m += t.rows, tile++) {
             t.rows = even_rows(g->m, t.m, most_rows);
-            take_next(&s, g, t.n + t.cols, most_panels, tile, rfa_divide_up(g->m, most_rows));
+            take_next(&s, g, t.n + t.cols, most_panels, tile, tiles);
             s.a = g->a + t.m * g->a_stride;
             take_target(&s, g, &t);
             products[t.rows - 1][panels - 1](g->scratch, &s);
