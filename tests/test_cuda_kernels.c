@@ -335,7 +335,8 @@ static void one_map(size_t pixels, size_t channels, int zero)
         cpu.quantize_scaled(row, x + i * channels, channels, multiplier, zero, 0);
         memcpy(q + i * stride, row, stride);
     }
-    void *device = to_device(x, pixels * channels * sizeof(float)), *magnitude = untouched(sizeof(uint32_t));
+    const uint32_t none = 0;
+    void *device = to_device(x, pixels * channels * sizeof(float)), *magnitude = to_device(&none, sizeof none);
     struct rfa_cuda_q8 q8 = {untouched(bytes + 64), untouched(sizeof(float)), zero};
     rfa_cuda_magnitude(&on, magnitude, device, pixels * channels);
     rfa_cuda_quantize_map(&on, q8, device, (uint32_t)pixels, (uint32_t)channels, magnitude);

@@ -53,10 +53,8 @@ static __device__ void pack_keys(const rfa_cuda_attention &a, uint32_t keys, uin
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
     const float *x = operand(a.k, keys, blockIdx.y, blockIdx.z, a.d) + (key < keys ? key : 0) * a.k.stride;
     uint32_t largest = 0;
-    for (uint32_t c = lane; c < a.d && key < keys; c += HALF_WARP) {
-        uint32_t m = rfa_magnitude(x[c]);
-        largest = m > largest ? m : largest;
-    }
+    for (uint32_t c = lane; c < a.d && key < keys; c += HALF_WARP)
+        largest = larger(largest, rfa_magnitude(x[c]));
     largest = largest16(largest);
     float multiplier, scale = rfa_quant_scale(largest, &multiplier);
     if (key >= p.k_tiles * 8)
@@ -77,16 +75,12 @@ static __device__ void pack_values(const rfa_cuda_attention &a, uint32_t keys, u
     packed p = find_packed(a, keys, blockIdx.y, blockIdx.z);
     const float *x = operand(a.v, keys, blockIdx.y, blockIdx.z, a.d) + (c < a.d ? c : 0);
     uint32_t own = 0;
-    for (uint32_t j = part; j < keys && c < a.d; j += 16) {
-        uint32_t m = rfa_magnitude(x[j * a.v.stride]);
-        own = m > own ? m : own;
-    }
+    for (uint32_t j = part; j < keys && c < a.d; j += 16)
+        own = larger(own, rfa_magnitude(x[j * a.v.stride]));
     largest[threadIdx.x] = own;
     __syncthreads();
-    for (uint32_t i = 0; i < 16; i++) {
-        uint32_t m = largest[i * 16 + threadIdx.x % 16];
-        own = m > own ? m : own;
-    }
+    for (uint32_t i = 0; i < 16; i++)
+        own = larger(own, largest[i * 16 + threadIdx.x % 16]);
     float multiplier, scale = rfa_quant_scale(own, &multiplier);
     if (c >= p.v_tiles * 8)
         return;
@@ -131,10 +125,8 @@ static __device__ void quantize_queries(const rfa_cuda_attention &a, const float
         bool active = first + r < rows;
         const float *row = x + (active ? first + r : 0) * a.q.stride;
         uint32_t largest = 0;
-        for (uint32_t c = lane; c < a.d; c += HALF_WARP) {
-            uint32_t m = rfa_magnitude(row[c]);
-            largest = m > largest ? m : largest;
-        }
+        for (uint32_t c = lane; c < a.d; c += HALF_WARP)
+            largest = larger(largest, rfa_magnitude(row[c]));
         largest = largest16(largest);
         float multiplier, scale = rfa_quant_scale(largest, &multiplier);
         for (uint32_t c = lane; c < stride; c += HALF_WARP)

@@ -95,19 +95,22 @@ static inline __device__ float tree16(float p)
     return p;
 }
 
+static inline __device__ uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline __device__ uint32_t largest16(uint32_t m)
 {
-    for (int lane = 8; lane > 0; lane /= 2) {
-        uint32_t other = __shfl_xor_sync(ALL_LANES, m, lane);
-        m = other > m ? other : m;
-    }
+    for (int lane = 8; lane > 0; lane /= 2)
+        m = larger(m, __shfl_xor_sync(ALL_LANES, m, lane));
     return m;
 }
 
 static inline __device__ uint32_t largest32(uint32_t m)
 {
-    uint32_t half = largest16(m), other = __shfl_xor_sync(ALL_LANES, half, 16);
-    return other > half ? other : half;
+    uint32_t half = largest16(m);
+    return larger(half, __shfl_xor_sync(ALL_LANES, half, 16));
 }
 
 /* A maximum of integers is the same in any order. One exchange with memory a warp, whose lanes all take part. */

@@ -52,11 +52,6 @@ static __device__ columns find_columns(const rfa_cuda_gemm_s8_args &g, uint32_t 
     return c;
 }
 
-static __device__ uint32_t larger(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Four results of a row, kept inside of it; returns the largest magnitude. */
 static __device__ uint32_t finish(const rfa_cuda_gemm_s8_args &g, const columns &c, uint32_t row, uint32_t output,
                                   int4 sums)

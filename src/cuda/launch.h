@@ -107,7 +107,7 @@ struct rfa_cuda_norm_args {
 void rfa_cuda_norm(const struct rfa_cuda_run *run, const struct rfa_cuda_norm_args *args);
 void rfa_cuda_quantize(const struct rfa_cuda_run *run, struct rfa_cuda_q8 q, const float *x, uint32_t n,
                        struct rfa_cuda_rows rows);
-/* The largest rfa_magnitude of a whole map, for the one scale that its values are quantised with. */
+/* *magnitude grows to the largest rfa_magnitude of a whole map, from which its one scale is made. */
 void rfa_cuda_magnitude(const struct rfa_cuda_run *run, uint32_t *magnitude, const float *x, size_t count);
 void rfa_cuda_quantize_map(const struct rfa_cuda_run *run, struct rfa_cuda_q8 q, const float *x, uint32_t pixels,
                            uint32_t channels, const uint32_t *magnitude);

@@ -128,6 +128,8 @@ static void run_norm(const struct rfa_cuda_device *d, const struct rfa_session *
     rfa_cuda_norm(&d->run, &args);
 }
 
+_Static_assert(RFA_CUDA_KEYS == 2815 && RFA_CUDA_NORM_COLUMNS == 12272, "as the refusals say");
+
 static const char *refuses_norm(const struct rfa_session *s, const struct rfa_step *step)
 {
     (void)s;

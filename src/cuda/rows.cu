@@ -36,8 +36,8 @@ static __device__ void largest_of_block(uint32_t *a, uint32_t *b, uint32_t warps
     }
     __syncthreads();
     for (uint32_t w = 0; w < blockDim.x / 32; w++) {
-        *a = warps[0][w] > *a ? warps[0][w] : *a;
-        *b = warps[1][w] > *b ? warps[1][w] : *b;
+        *a = larger(*a, warps[0][w]);
+        *b = larger(*b, warps[1][w]);
     }
 }
 
@@ -51,8 +51,8 @@ static __device__ void write_q8(rfa_cuda_q8 q, uint32_t n, uint32_t warps[2][ROW
         four(v, i);
 #pragma unroll
         for (int j = 0; j < 4; j++) {
-            uint32_t *side = v[j] < 0.0f ? &below : &above, magnitude = rfa_magnitude(v[j]);
-            *side = magnitude > *side ? magnitude : *side;
+            uint32_t *side = v[j] < 0.0f ? &below : &above;
+            *side = larger(*side, rfa_magnitude(v[j]));
         }
     }
     largest_of_block(&above, &below, warps);
@@ -234,10 +234,8 @@ void rfa_cuda_softmax(const rfa_cuda_run *run, float *dst, const float *x, uint3
 static __global__ void map_magnitude(const rfa_cuda_call *, uint32_t *magnitude, const float *x, size_t count)
 {
     uint32_t largest = 0;
-    for (size_t i = thread_index(); i < count; i += (size_t)gridDim.x * blockDim.x) {
-        uint32_t m = rfa_magnitude(x[i]);
-        largest = m > largest ? m : largest;
-    }
+    for (size_t i = thread_index(); i < count; i += (size_t)gridDim.x * blockDim.x)
+        largest = larger(largest, rfa_magnitude(x[i]));
     grow_magnitude(magnitude, largest);
 }
 
@@ -274,7 +272,6 @@ static __global__ void map_values(const rfa_cuda_call *, rfa_cuda_q8 q, const fl
 void rfa_cuda_magnitude(const rfa_cuda_run *run, uint32_t *magnitude, const float *x, size_t count)
 {
     unsigned blocks = blocks_of(count, 8 * THREADS);
-    cudaMemsetAsync(magnitude, 0, sizeof *magnitude, run->stream); /* its failure shows with the next launch's */
     RFA_LAUNCH(map_magnitude, blocks < 256 ? blocks : 256, THREADS, 0, run->stream, run->call, magnitude, x, count);
 }
 
