@@ -76,11 +76,11 @@ static inline void bytes_array(struct gguf_bytes *b, const char *key, uint32_t e
     bytes_u64(b, count);
 }
 
-/* Writes the bytes to FOLDER/name; says why it could not. */
-static inline bool bytes_save(const struct gguf_bytes *b, const char *folder, const char *name)
+/* Writes the bytes to PARENT/name; says why it could not. */
+static inline bool bytes_save(const struct gguf_bytes *b, const char *parent, const char *name)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", parent, name);
     FILE *f = fopen(path, "wb");
     bool ok = f && fwrite(b->data, 1, b->count, f) == b->count;
     if (f && fclose(f) != 0)

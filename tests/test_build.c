@@ -1,5 +1,5 @@
 /* What opening a model refuses of its tensors: a bundled model with one of them changed at a time. */
-#include "temp_folder.h"
+#include "folder_fixture.h"
 
 #include "../src/cli/gguf_writer.h"
 #include "gguf_bytes.h"
@@ -30,8 +30,6 @@ struct refusal {
 };
 
 /* ------------------------------------------------------------------ changes */
-
-static struct temp_folder folder;
 
 static size_t bytes_of(const struct change *c)
 {
@@ -284,24 +282,10 @@ static void first_without_a_tensor(void **state)
     every_tensor_is_needed_as_it_is("first4");
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    temp_folder_make(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_folder_remove(&folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(refuses_each_with_its_message),
                                        cmocka_unit_test(plus_plus_without_a_tensor),
                                        cmocka_unit_test(first_without_a_tensor)};
-    return cmocka_run_group_tests_name("build", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("build", tests, make_folder, remove_folder);
 }

@@ -1,5 +1,5 @@
 /* Mapping files: what is refused and how, and that advice and locks leave the bytes alone. */
-#include "temp_folder.h"
+#include "folder_fixture.h"
 
 #include "../src/file_map.h"
 #include "gguf_bytes.h"
@@ -10,22 +10,6 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
-
-static struct temp_folder folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    temp_folder_make(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_folder_remove(&folder);
-    return 0;
-}
 
 static void refuse(const char *path, size_t least, enum rfa_status status, const char *message)
 {
@@ -173,11 +157,11 @@ static void lock_that_fails_leaves_nothing_locked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(refuses_with_reason, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(maps_all_bytes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(advice_keeps_the_bytes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(locks_ranges_until_they_are_unmapped, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(lock_that_fails_leaves_nothing_locked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_with_reason, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(maps_all_bytes, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(advice_keeps_the_bytes, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(locks_ranges_until_they_are_unmapped, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(lock_that_fails_leaves_nothing_locked, make_folder, remove_folder),
     };
     return cmocka_run_group_tests_name("file_map", tests, NULL, NULL);
 }

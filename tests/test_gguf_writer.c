@@ -1,6 +1,6 @@
 /* The GGUF writer: what it writes is what the reader finds, and whatever fails leaves the target alone and no temporary
  * file behind. */
-#include "temp_folder.h"
+#include "folder_fixture.h"
 
 #include "../src/cli/gguf_writer.h"
 #include "../src/file_map.h"
@@ -14,23 +14,13 @@
 
 #include <cmocka.h>
 
-static struct temp_folder folder;
 static struct log_memory memory;
 static const struct rfa_log log_to_memory = {log_remember, &memory};
 
 static int set_up(void **state)
 {
-    (void)state;
-    temp_folder_make(&folder);
     memory = (struct log_memory){.count = 0};
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_folder_remove(&folder);
-    return 0;
+    return make_folder(state);
 }
 
 /* A written file, read back. */
@@ -484,7 +474,7 @@ static void full_disk_is_reported(void **state)
     assert_int_equal(temp_folder_count(&folder), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_folder)
 
 int main(void)
 {

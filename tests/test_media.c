@@ -1,5 +1,5 @@
 /* Which frames are taken, from which files, and what is said about files that cannot be used. */
-#include "temp_folder.h"
+#include "folder_fixture.h"
 #include "media_clip.h"
 #include "damage.h"
 #include "filelist.h"
@@ -9,23 +9,13 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static struct temp_folder folder;
 static struct heard heard;
 static const struct rfa_log the_log = {hear, &heard};
 
 static int set_up(void **state)
 {
-    (void)state;
-    temp_folder_make(&folder);
     heard = (struct heard){0};
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_folder_remove(&folder);
-    return 0;
+    return make_folder(state);
 }
 
 static struct rfa_clip *sample(const char *path, int frames, enum rfa_sampling sampling, double at)
@@ -700,7 +690,7 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(rfa_media_writer_close(NULL), RFA_OK);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, remove_folder)
 
 int main(void)
 {

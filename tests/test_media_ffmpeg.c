@@ -1,6 +1,6 @@
 /* The frames that we sample are, byte for byte, those that the ffmpeg program extracts. Skipped where that program is
  * missing. */
-#include "temp_folder.h"
+#include "folder_fixture.h"
 #include "media_clip.h"
 #include "jpeg.h"
 
@@ -44,23 +44,8 @@ static const struct film films[] = {
      X264 "-pix_fmt yuv420p -vf select='gt(n\\,60)+not(mod(n\\,3))' -vsync vfr"},
 };
 
-static struct temp_folder folder;
 static struct heard heard;
 static const struct rfa_log the_log = {hear, &heard};
-
-static int set_up(void **state)
-{
-    (void)state;
-    temp_folder_make(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_folder_remove(&folder);
-    return 0;
-}
 
 static bool run(const char *command)
 {
@@ -283,7 +268,7 @@ static void sound_with_a_cover_picture_is_no_video(void **state)
     assert_non_null(strstr(heard.message, "no video stream"));
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {
