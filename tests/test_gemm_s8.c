@@ -34,7 +34,17 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 /* ------------------------------------------------------------------ inputs */
 
-enum fill { FILL_RANDOM, FILL_MAX, FILL_MIN, FILL_OPPOSITE, FILL_ALTERNATING, FILL_SMALL, FILL_COUNT };
+enum fill {
+    FILL_RANDOM,
+    FILL_MAX,
+    FILL_MIN,
+    FILL_OPPOSITE,
+    FILL_ALTERNATING,
+    FILL_SMALL,
+    FILL_NORMAL,
+    FILL_LIMIT,
+    FILL_COUNT
+};
 
 struct shape {
     size_t m, n, k;
@@ -58,6 +68,25 @@ static float random_float(float scale)
     return scale * ((float)(random32() & 0xffff) / 32768.0f - 1.0f);
 }
 
+/* Nearly normal, as trained values are. */
+static int8_t normal_value(void)
+{
+    int sum = 0;
+    for (int i = 0; i < 4; i++)
+        sum += (int)(random32() % 255);
+    return (int8_t)(sum / 4 - 127);
+}
+
+/* Pairs of weights that add up to 128, rarely to 129, of one sign for a while, and the largest activations: 16 bits
+ * hold unsigned activations (255 at most) times 128, but not times 129. */
+static int8_t limit_value(size_t i, bool weight)
+{
+    if (!weight)
+        return random32() & 7 ? 127 : -127;
+    int8_t magnitude = random32() % 64 ? 64 : 65;
+    return i / 24 & 1 ? magnitude : (int8_t)-magnitude;
+}
+
 static int8_t value(enum fill fill, size_t i, bool weight)
 {
     switch (fill) {
@@ -71,6 +100,10 @@ static int8_t value(enum fill fill, size_t i, bool weight)
         return (i & 1) ? -127 : 127;
     case FILL_SMALL:
         return (int8_t)((int)(random32() % 3) - 1);
+    case FILL_NORMAL:
+        return normal_value();
+    case FILL_LIMIT:
+        return limit_value(i, weight);
     default:
         return (int8_t)((int)(random32() % 255) - 127);
     }
