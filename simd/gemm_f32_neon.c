@@ -4,4 +4,4 @@
 #include "tile_neon.h"
 
 #define RFA_GEMM_F32 rfa_gemm_f32_neon
-#include "gemm_f32_tile.h"
+#include "gemm_f32_chunk.h"

@@ -1,22 +1,11 @@
 /* Body of gemm_f32: RFA_GEMM_F32 is the kernel's name.
  *
  * A block of weight rows that fits the L2 cache meets all rows of a before the next block comes; inside, the tile's
- * rows of a stay in L1 while the block's weights pass by. */
-#include "kernels.h"
+ * rows of a stay in L1 while the block's weights pass by. For tiles that use a line of weights so often that L2
+ * delivers it in time; others take gemm_f32_chunk.h. */
+#include "gemm_f32_finish.h"
 
 enum { BLOCK_BYTES = 256 * 1024 };
-
-/* From dot products to outputs m ... m+rows-1 times n ... n+cols-1. */
-VEC16_INLINE void finish_tile(const struct rfa_gemm_f32_args *g, tile y, size_t m, size_t n, size_t rows, size_t cols)
-{
-    if (g->bias)
-        y = tile_add(y, tile_columns(g->bias + n, cols));
-    if (g->act != RFA_ACT_NONE)
-        y = tile_act(y, g->act);
-    if (g->residual)
-        y = tile_add(y, tile_load(g->residual + m * g->residual_stride + n, g->residual_stride, rows, cols));
-    tile_store(g->dst + m * g->dst_stride + n, g->dst_stride, y, rows, cols);
-}
 
 static void tile_row(const struct rfa_gemm_f32_args *g, size_t m, size_t n, size_t n_end)
 {

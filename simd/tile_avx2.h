@@ -2,6 +2,7 @@
 #define RFA_TILE_AVX2_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 #include "poly_avx2.h"
 #include "tile.h"
@@ -13,8 +14,9 @@ typedef struct {
     __m256 left, right;
 } tile;
 
-struct tile_half {
-    __m256 p[TILE_M][TILE_N];
+/* The 16 partial sums of every output; half 0 has the sums 0 to 7. */
+struct tile_sums {
+    __m256 half[2][TILE_M][TILE_N];
 };
 
 VEC16_INLINE __m256i tile_mask8(size_t n)
@@ -42,15 +44,18 @@ VEC16_INLINE __m256i tile_mask8(size_t n)
         }                                                                                                              \
     } while (0)
 
-/* Eight of the 16 partial sums of every output: elements c ... c+7 of each 16, c being 0 or 8. Inlined, its registers
- * would compete with the other half's. */
-static __attribute__((noinline)) void tile_dot_half(struct tile_half *half, const float *const a[TILE_M],
-                                                    const float *const w[TILE_N], size_t k, size_t c)
+/* Adds to eight of the 16 partial sums of every output, or begins them: elements first ... first+7 of each 16, first
+ * being 0 or 8. Inlined, its registers would compete with the other half's. */
+static __attribute__((noinline)) void tile_sum_half(__m256 sums[TILE_M][TILE_N], const float *const a[TILE_M],
+                                                    const float *const w[TILE_N], size_t k, size_t first, bool begin)
 {
     __m256 p[TILE_M][TILE_N];
     VEC16_UNROLL
-    for (size_t j = 0; j < TILE_N; j++)
-        p[0][j] = p[1][j] = _mm256_setzero_ps();
+    for (size_t j = 0; j < TILE_N; j++) {
+        p[0][j] = begin ? _mm256_setzero_ps() : sums[0][j];
+        p[1][j] = begin ? _mm256_setzero_ps() : sums[1][j];
+    }
+    size_t c = first;
     for (; c + 8 <= k; c += 16)
         TILE_STEP(_mm256_loadu_ps);
     if (c < k) {
@@ -58,11 +63,17 @@ static __attribute__((noinline)) void tile_dot_half(struct tile_half *half, cons
 #define TILE_LOAD_REST(q) _mm256_maskload_ps(q, rest)
         TILE_STEP(TILE_LOAD_REST);
 #undef TILE_LOAD_REST
+    } else if (c - first < k) { /* the last 16 are filled up with zeros alone here: they make +0 of -0 */
+        VEC16_UNROLL
+        for (size_t j = 0; j < TILE_N; j++) {
+            p[0][j] = _mm256_add_ps(p[0][j], _mm256_setzero_ps());
+            p[1][j] = _mm256_add_ps(p[1][j], _mm256_setzero_ps());
+        }
     }
     VEC16_UNROLL
     for (size_t j = 0; j < TILE_N; j++) {
-        half->p[0][j] = p[0][j];
-        half->p[1][j] = p[1][j];
+        sums[0][j] = p[0][j];
+        sums[1][j] = p[1][j];
     }
 }
 
@@ -81,20 +92,32 @@ VEC16_INLINE __m256 tile_fold1(__m256 ab, __m256 cd)
 }
 
 /* Two passes over k of twelve accumulators each: 24 would not fit. */
-VEC16_INLINE tile tile_dot(const float *const a[TILE_M], const float *const w[TILE_N], size_t k)
+VEC16_INLINE void tile_sum(struct tile_sums *sums, const float *const a[TILE_M], const float *const w[TILE_N], size_t k,
+                           bool begin)
 {
-    struct tile_half low, high;
-    tile_dot_half(&low, a, w, k, 0);
-    tile_dot_half(&high, a, w, k, 8);
+    tile_sum_half(sums->half[0], a, w, k, 0, begin);
+    tile_sum_half(sums->half[1], a, w, k, 8, begin);
+}
+
+VEC16_INLINE tile tile_fold(const struct tile_sums *sums)
+{
     __m256 column[TILE_N];
     VEC16_UNROLL
     for (size_t j = 0; j < TILE_N; j++) {
-        __m256 row0 = _mm256_add_ps(low.p[0][j], high.p[0][j]), row1 = _mm256_add_ps(low.p[1][j], high.p[1][j]);
+        __m256 row0 = _mm256_add_ps(sums->half[0][0][j], sums->half[1][0][j]);
+        __m256 row1 = _mm256_add_ps(sums->half[0][1][j], sums->half[1][1][j]);
         column[j] = _mm256_add_ps(_mm256_permute2f128_ps(row0, row1, 0x20), _mm256_permute2f128_ps(row0, row1, 0x31));
     }
     __m256 last = tile_fold2(column[4], column[5]);
     return (tile){tile_fold1(tile_fold2(column[0], column[1]), tile_fold2(column[2], column[3])),
                   tile_fold1(last, last)};
+}
+
+VEC16_INLINE tile tile_dot(const float *const a[TILE_M], const float *const w[TILE_N], size_t k)
+{
+    struct tile_sums sums;
+    tile_sum(&sums, a, w, k, true);
+    return tile_fold(&sums);
 }
 
 /* The first n of four lanes. */

@@ -2,6 +2,7 @@
 #define RFA_TILE_NEON_H
 
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "poly_neon.h"
@@ -14,9 +15,9 @@ typedef struct {
     float32x4_t row[TILE_M];
 } tile;
 
-/* Partial sums 0 to 7 or 8 to 15 of each output, as two registers. */
-struct tile_half {
-    float32x4_t p[TILE_M][TILE_N][2];
+/* The 16 partial sums of every output; half 0 has the sums 0 to 7, as two registers. */
+struct tile_sums {
+    float32x4_t half[2][TILE_M][TILE_N][2];
 };
 
 /* The n < 8 floats at p, then zeros. */
@@ -46,22 +47,44 @@ VEC16_INLINE float32x4x2_t tile_load_eight(const float *p)
         }                                                                                                              \
     } while (0)
 
-/* Elements c ... c+7 of each 16, c being 0 or 8. Inlined, its registers would compete with the other half's. */
-static __attribute__((noinline)) void tile_dot_half(struct tile_half *half, const float *const a[TILE_M],
-                                                    const float *const w[TILE_N], size_t k, size_t c)
+/* Adds to eight of the 16 partial sums of every output, or begins them: elements first ... first+7 of each 16, first
+ * being 0 or 8. Inlined, its registers would compete with the other half's. */
+static __attribute__((noinline)) void tile_sum_half(float32x4_t sums[TILE_M][TILE_N][2], const float *const a[TILE_M],
+                                                    const float *const w[TILE_N], size_t k, size_t first, bool begin)
 {
     float32x4_t p[TILE_M][TILE_N][2];
     VEC16_UNROLL
-    for (size_t j = 0; j < TILE_N; j++)
-        p[0][j][0] = p[0][j][1] = p[1][j][0] = p[1][j][1] = vdupq_n_f32(0.0f);
+    for (size_t j = 0; j < TILE_N; j++) {
+        VEC16_UNROLL
+        for (size_t i = 0; i < TILE_M; i++) {
+            p[i][j][0] = begin ? vdupq_n_f32(0.0f) : sums[i][j][0];
+            p[i][j][1] = begin ? vdupq_n_f32(0.0f) : sums[i][j][1];
+        }
+    }
+    size_t c = first;
     for (; c + 8 <= k; c += 16)
         TILE_STEP(tile_load_eight);
     if (c < k) {
 #define TILE_LOAD_REST(q) tile_load_rest(q, k - c)
         TILE_STEP(TILE_LOAD_REST);
 #undef TILE_LOAD_REST
+    } else if (c - first < k) { /* the last 16 are filled up with zeros alone here: they make +0 of -0 */
+        VEC16_UNROLL
+        for (size_t j = 0; j < TILE_N; j++) {
+            for (size_t i = 0; i < TILE_M; i++) {
+                p[i][j][0] = vaddq_f32(p[i][j][0], vdupq_n_f32(0.0f));
+                p[i][j][1] = vaddq_f32(p[i][j][1], vdupq_n_f32(0.0f));
+            }
+        }
     }
-    memcpy(half->p, p, sizeof p);
+    VEC16_UNROLL
+    for (size_t j = 0; j < TILE_N; j++) {
+        VEC16_UNROLL
+        for (size_t i = 0; i < TILE_M; i++) {
+            sums[i][j][0] = p[i][j][0];
+            sums[i][j][1] = p[i][j][1];
+        }
+    }
 }
 
 #undef TILE_STEP
@@ -73,21 +96,34 @@ VEC16_INLINE float32x4_t tile_fold2(float32x4_t a, float32x4_t b)
     return vaddq_f32(vreinterpretq_f32_f64(vtrn1q_f64(x, y)), vreinterpretq_f32_f64(vtrn2q_f64(x, y)));
 }
 
-/* Two passes over k of sixteen accumulators each. The pairwise addition at the end is the step +1. */
-VEC16_INLINE tile tile_dot(const float *const a[TILE_M], const float *const w[TILE_N], size_t k)
+/* Two passes over k of sixteen accumulators each. */
+VEC16_INLINE void tile_sum(struct tile_sums *sums, const float *const a[TILE_M], const float *const w[TILE_N], size_t k,
+                           bool begin)
 {
-    struct tile_half low, high;
-    tile_dot_half(&low, a, w, k, 0);
-    tile_dot_half(&high, a, w, k, 8);
+    tile_sum_half(sums->half[0], a, w, k, 0, begin);
+    tile_sum_half(sums->half[1], a, w, k, 8, begin);
+}
+
+/* The pairwise addition at the end is the step +1. */
+VEC16_INLINE tile tile_fold(const struct tile_sums *sums)
+{
     tile t;
     for (size_t i = 0; i < TILE_M; i++) {
         float32x4_t column[TILE_N];
-        for (size_t j = 0; j < TILE_N; j++)
-            column[j] =
-                vaddq_f32(vaddq_f32(low.p[i][j][0], high.p[i][j][0]), vaddq_f32(low.p[i][j][1], high.p[i][j][1]));
+        for (size_t j = 0; j < TILE_N; j++) {
+            const float32x4_t *low = sums->half[0][i][j], *high = sums->half[1][i][j];
+            column[j] = vaddq_f32(vaddq_f32(low[0], high[0]), vaddq_f32(low[1], high[1]));
+        }
         t.row[i] = vpaddq_f32(tile_fold2(column[0], column[1]), tile_fold2(column[2], column[3]));
     }
     return t;
+}
+
+VEC16_INLINE tile tile_dot(const float *const a[TILE_M], const float *const w[TILE_N], size_t k)
+{
+    struct tile_sums sums;
+    tile_sum(&sums, a, w, k, true);
+    return tile_fold(&sums);
 }
 
 VEC16_INLINE float32x4_t tile_load_row(const float *p, size_t n)

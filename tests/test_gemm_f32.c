@@ -60,8 +60,27 @@ static void compare(rfa_gemm_f32_t *kernel, const struct shape *s)
     }
 }
 
+/* Products too small for a float: their sums are -0, to which the zeros that fill the last 16 add up to +0. */
+static void check_underflow(rfa_gemm_f32_t *kernel, size_t k)
+{
+    float a[48], w[48], got = 1.0f, want = 1.0f;
+    assert_in_range(k, 1, 48);
+    for (size_t i = 0; i < k; i++) {
+        a[i] = -1e-30f;
+        w[i] = 1e-30f;
+    }
+    struct rfa_gemm_f32_args args = {
+        .dst = &got, .dst_stride = 1, .a = a, .a_stride = k, .w = w, .w_stride = k, .m = 1, .n = 1, .k = k};
+    kernel(&args);
+    args.dst = &want;
+    rfa_gemm_f32_c(&args);
+    assert_same_f32(&got, &want, 1, "underflow");
+}
+
 static void check(rfa_gemm_f32_t *kernel)
 {
+    for (size_t k = 1; k <= 48; k++)
+        check_underflow(kernel, k);
     static const size_t ms[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13}, ks[] = {1, 7, 8, 9, 15, 16, 17, 31, 40, 64, 89};
     for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
         for (size_t j = 0; j < sizeof ms / sizeof *ms; j++)
@@ -78,6 +97,9 @@ static void check(rfa_gemm_f32_t *kernel)
                                                 .specials = r & 1 ? 50 : 0});
             }
     compare(kernel, &(struct shape){.m = 5, .n = 61, .k = 1409, .bias = true}); /* more than one block of weights */
+    compare(kernel, &(struct shape){.m = 67, .n = 13, .k = 833, .gap = 1});     /* chunks of k, the last one shorter */
+    compare(kernel, &(struct shape){.m = 33, .n = 7, .k = 1669, .residual = true, .act = RFA_ACT_GELU});
+    compare(kernel, &(struct shape){.m = 81, .n = 20, .k = 832, .bias = true}); /* more than one block of rows */
     compare(kernel, &(struct shape){.m = 2, .n = 5, .k = 70001, .residual = true});
     for (int i = 0; i < 200; i++) {
         uint32_t r = random_u32();
