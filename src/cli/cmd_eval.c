@@ -148,19 +148,22 @@ static enum rfa_status describe_run(struct eval *e)
     return RFA_OK;
 }
 
-static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample)
+static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample, struct rfa_sample_clip *about)
 {
     struct rfa_clip_request request = {.frames = (int)e->info.frames,
                                        .sampling =
                                            e->job.still ? RFA_SAMPLING_STILL : (enum rfa_sampling)e->info.sampling,
                                        .at_seconds = sample->at};
     struct rfa_clip *clip = NULL;
+    *about = (struct rfa_sample_clip){.known = false};
     char *path = rfa_find_video(e->job.videos, sample->video);
     if (!path)
         return rfa_fail(&e->options.log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, &e->options.log);
-    if (status == RFA_OK)
+    if (status == RFA_OK) {
+        *about = (struct rfa_sample_clip){true, clip->cut_short, clip->damaged};
         status = rfa_cli_encode_clip(e->session, clip, e->options.frame_group, false);
+    }
     rfa_clip_free(&clip);
     free(path);
     return status;
@@ -183,11 +186,13 @@ static enum rfa_status eval_clip(struct eval *e, const struct rfa_clip_group *cl
 {
     const struct rfa_sample *const *samples = e->clips.order + clip->first;
     struct rfa_eval_progress *p = &e->progress;
-    enum rfa_status readable = read_clip(e, samples[0]);
+    struct rfa_sample_clip about;
+    enum rfa_status readable = read_clip(e, samples[0], &about);
     for (size_t i = 0; i < clip->count; i++) {
         struct rfa_sample sample = *samples[i];
         if (rfa_samples_find(&e->results.done, sample.key))
             continue;
+        sample.clip = about;
         if (readable != RFA_OK || answer(e, &sample) != RFA_OK)
             sample.error = p->message;
         *(sample.error ? &p->failed : &p->answered) += 1;

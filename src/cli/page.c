@@ -202,6 +202,10 @@ static void put_sample(const struct page *p, const struct graded *g)
     rfa_svg_escape(p->out, g->sample->video);
     if (!isnan(g->sample->at))
         fprintf(p->out, " at %.2f s", g->sample->at);
+    if (g->sample->clip.cut_short)
+        fputs(", cut short", p->out);
+    else if (g->sample->clip.damaged)
+        fputs(", damaged", p->out);
     fputs("</p></article>\n", p->out);
 }
 
@@ -257,8 +261,9 @@ static void put_head(const struct page *p)
     fprintf(p->out, "</title><style>%s</style></head>\n<body><h1>", STYLE);
     rfa_svg_escape(p->out, p->run->model);
     fprintf(p->out,
-            "</h1>\n<p>%zu samples answered, %zu without answer; %s weights; frames: %s</p>\n<div class=\"figures\">",
-            s->answered, s->failed, p->run->weights, p->run->sampling);
+            "</h1>\n<p>%zu samples answered, %zu without answer; %zu clips, %zu cut short, %zu with damaged packets; "
+            "%s weights; frames: %s</p>\n<div class=\"figures\">",
+            s->answered, s->failed, s->clips, s->cut_short, s->damaged, p->run->weights, p->run->sampling);
     put_figure(p->out, "mAP", s->map);
     put_figure(p->out, "AUROC", s->auroc);
     put_figure(p->out, "mIoU", s->miou);
