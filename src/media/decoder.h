@@ -42,7 +42,7 @@ struct rfa_decoder_info {
     int64_t damaged;          /* packets so far that did not decode */
     int64_t flawed;           /* frames so far in which the decoder had to make something up */
     bool ended;               /* all was read, and every frame was delivered */
-    bool broken_end;          /* its last packet is incomplete, or reading failed */
+    bool broken_end;          /* its last packet or the file itself is incomplete, or reading failed */
     bool seekable;            /* the file can be read again */
     bool live;                /* a camera or a network stream */
 };
