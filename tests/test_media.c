@@ -463,7 +463,8 @@ static void bad_files_are_refused(void **state)
     remove(path);
     temp_write(temp_path(&folder, "notes.txt"), "no picture", 10);
     expect_refusal(folder.path, RFA_ERR_FORMAT, "holds no picture");
-    expect_refusal(temp_path(&folder, "*.jpg"), RFA_ERR_FORMAT, "holds no picture");
+    expect_refusal(temp_path(&folder, "*.jpg"), RFA_ERR_FORMAT, "no such file");
+    expect_refusal(temp_path(&folder, "clip [dQw4w9WgXcQ].mp4"), RFA_ERR_FORMAT, "no such file");
     temp_write(temp_path(&folder, "a.jpg"), "", 0);
     expect_refusal(temp_path(&folder, "a.jpg"), RFA_ERR_FORMAT, "empty");
     temp_write(temp_path(&folder, "a.png"), "\x89PNG\r\n\x1a\n", 8);
