@@ -162,6 +162,45 @@ static void rotated_films_equal_ffmpeg(void **state)
     }
 }
 
+static double pixel_aspect(const char *path)
+{
+    struct rfa_clip *clip;
+    struct rfa_media_stream *stream;
+    struct rfa_stream_info info;
+    const struct rfa_clip_request request = {.frames = 2, .at_seconds = -1};
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    assert_int_equal(rfa_media_stream_open(&stream, path, NULL, &the_log), RFA_OK);
+    rfa_media_stream_describe(stream, &info);
+    const double aspect = clip->pixel_aspect;
+    assert_true(aspect == info.pixel_aspect && clip->width == info.width);
+    rfa_media_stream_close(&stream);
+    rfa_clip_free(&clip);
+    return aspect;
+}
+
+static void the_shape_of_pixels_is_told(void **state)
+{
+    (void)state;
+    static const struct film wide = {"w.mp4", "size=96x64:rate=10:duration=1",
+                                     X264 "-pix_fmt yuv420p -vf setsar=64/45"},
+                             plain = {"p.avi", "size=96x64:rate=10:duration=1", "-c:v mjpeg -pix_fmt yuvj420p"};
+    const char *path = temp_path(&folder, plain.name), *turned = temp_path(&folder, "turned.mp4");
+    char command[1024];
+    need_ffmpeg();
+    assert_true(make_film(&plain, path));
+    assert_true(pixel_aspect(path) == 1);
+    path = temp_path(&folder, wide.name);
+    if (!make_film(&wide, path))
+        skip();
+    assert_true(fabs(pixel_aspect(path) - 64.0 / 45) < 1e-9);
+    snprintf(command, sizeof command,
+             "ffmpeg -y -display_rotation 90 -i '%s' -c copy '%s' || ffmpeg -y -i '%s' -c copy -metadata:s:v rotate=90 "
+             "'%s'",
+             path, turned, path, turned);
+    assert_true(run(command));
+    assert_true(fabs(pixel_aspect(turned) - 45.0 / 64) < 1e-9); /* what was wide is high now */
+}
+
 /* Constant rate: frame k of the window is frame rate (at - 1.5) + k rate/30, rounded down and clamped. */
 static void windows_equal_ffmpeg(void **state)
 {
@@ -350,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(every_kind_of_film_equals_ffmpeg),
         IN_FOLDER(rotated_films_equal_ffmpeg),
+        IN_FOLDER(the_shape_of_pixels_is_told),
         IN_FOLDER(windows_equal_ffmpeg),
         IN_FOLDER(a_variable_rate_is_read_from_the_timestamps),
         IN_FOLDER(formats_without_a_length_tell_when_they_are_cut),

@@ -179,6 +179,7 @@ static enum rfa_status finish(struct rfa_clip **out, struct rfa_clip_build *buil
     RFA_TRY(allocate_clip(&clip, build));
     clip->frames = build->request->frames;
     clip->total = build->total;
+    clip->pixel_aspect = build->pixel_aspect;
     clip->cut_short = build->cut_short;
     clip->damaged = build->damaged;
     bool black = false;
@@ -257,7 +258,7 @@ enum rfa_status rfa_media_sample(struct rfa_clip **out, const char *path, const 
         return rfa_fail(log, RFA_ERR_ARG, "rfa_media_sample: needs a path and a request");
     RFA_TRY(check_request(&checked, request, log));
     RFA_TRY(rfa_filelist_open(&list, &is_list, path, log));
-    struct rfa_clip_build build = {.path = path, .request = &checked, .log = log};
+    struct rfa_clip_build build = {.path = path, .request = &checked, .log = log, .pixel_aspect = 1};
     enum rfa_status status = is_list ? rfa_clip_from_files(&build, &list) : rfa_clip_from_video(&build);
     if (status == RFA_OK)
         status = finish(out, &build);

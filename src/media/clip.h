@@ -21,7 +21,8 @@ struct rfa_clip_build {
     int64_t *index;            /* [frames + 1], the last one is the key frame's; -1: black */
     struct rfa_wanted *wanted; /* [wanted_count], rising index */
     int wanted_count;
-    bool cut_short; /* as in struct rfa_clip */
+    double pixel_aspect; /* as in struct rfa_clip */
+    bool cut_short;
     int64_t damaged;
 };
 

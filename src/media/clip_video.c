@@ -152,6 +152,7 @@ enum rfa_status rfa_clip_from_video(struct rfa_clip_build *build)
         struct rfa_decoder_info info;
         rfa_decoder_describe(decoder, &info);
         rfa_damage_report(&info, build->path, build->log);
+        build->pixel_aspect = info.pixel_aspect;
         build->cut_short = rfa_damage_cut_short(&info);
         build->damaged = info.damaged;
     }

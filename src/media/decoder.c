@@ -415,9 +415,18 @@ static double frame_seconds(const struct rfa_decoder *d, const AVFrame *frame)
     return fmax(d->step, (double)duration * av_q2d(d->stream->time_base));
 }
 
+/* Width of a pixel by its height, in the upright picture. */
+static double pixel_aspect(const struct rfa_decoder *d, AVFrame *frame)
+{
+    AVRational ratio = av_guess_sample_aspect_ratio(d->container, d->stream, frame);
+    if (ratio.num <= 0 || ratio.den <= 0)
+        return 1;
+    return orientation_of(d, frame).swap ? 1 / av_q2d(ratio) : av_q2d(ratio);
+}
+
 void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *info)
 {
-    const AVFrame *frame = d->frame[RFA_FRAME_CURRENT];
+    AVFrame *frame = d->frame[RFA_FRAME_CURRENT];
     bool swap = orientation_of(d, frame).swap;
     AVRational rate = av_guess_frame_rate(d->container, d->stream, NULL);
     double length = 0;
@@ -429,6 +438,7 @@ void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *
     *info = (struct rfa_decoder_info){
         .width = swap ? frame->height : frame->width,
         .height = swap ? frame->width : frame->height,
+        .pixel_aspect = pixel_aspect(d, frame),
         .frames_per_second = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0,
         .seconds = length,
         .video_end = claimed_end(d),

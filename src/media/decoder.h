@@ -34,7 +34,8 @@ bool rfa_decoder_seek(struct rfa_decoder *decoder, double seconds);
 enum rfa_status rfa_decoder_rewind(struct rfa_decoder *decoder);
 
 struct rfa_decoder_info {
-    int width, height;        /* as displayed */
+    int width, height;        /* upright, in pixels as stored */
+    double pixel_aspect;      /* as in struct rfa_clip */
     double frames_per_second; /* nominal; 0: unknown */
     double seconds;           /* length of the file counted from the first frame; 0: unknown */
     double video_end;         /* where its video ends by what it says of itself, counted likewise; 0: it does not say */

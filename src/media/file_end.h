@@ -2,10 +2,10 @@
 #ifndef RFA_FILE_END_H
 #define RFA_FILE_END_H
 
-#if RFA_WITH_FFMPEG
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#if RFA_WITH_FFMPEG
 
 #include <libavformat/avformat.h>
 

@@ -54,6 +54,7 @@ static int open_codec(struct rfa_media_writer *w, const AVCodec *codec)
     w->codec->width = w->width & ~1; /* 4:2:0 has half a chroma sample for an odd one */
     w->codec->height = w->height & ~1;
     w->codec->pix_fmt = codec->id == AV_CODEC_ID_MJPEG ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+    w->codec->sample_aspect_ratio = (AVRational){1, 1};
     w->codec->time_base = av_inv_q(rate);
     w->codec->framerate = rate;
     w->codec->gop_size = 50;
@@ -74,6 +75,7 @@ static int open_file(struct rfa_media_writer *w)
     if (error < 0)
         return error;
     w->stream->time_base = w->codec->time_base;
+    w->stream->sample_aspect_ratio = w->codec->sample_aspect_ratio;
     w->stream->avg_frame_rate = w->codec->framerate;
     if (!(w->container->oformat->flags & AVFMT_NOFILE) &&
         (error = avio_open(&w->container->pb, w->path, AVIO_FLAG_WRITE)) < 0)
