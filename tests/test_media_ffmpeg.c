@@ -201,6 +201,37 @@ static void the_shape_of_pixels_is_told(void **state)
     assert_true(fabs(pixel_aspect(turned) - 45.0 / 64) < 1e-9); /* what was wide is high now */
 }
 
+/* A broadcast of 4.4 s that changes from wide pixels to square ones after 2 s, before its middle. */
+static void the_shape_of_pixels_is_that_of_the_key_frame(void **state)
+{
+    (void)state;
+    static const struct film wide = {"a.ts", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p -vf setsar=2"},
+                             square = {"b.ts", "size=96x64:rate=25:duration=2.4", X264 "-pix_fmt yuv420p -vf setsar=1"};
+    struct rfa_bytes first, second;
+    struct rfa_clip *clip;
+    need_ffmpeg();
+    const char *a = temp_path(&folder, wide.name), *b = temp_path(&folder, square.name);
+    if (!make_film(&wide, a) || !make_film(&square, b))
+        skip();
+    assert_int_equal(rfa_bytes_read(&first, a, NULL), RFA_OK);
+    assert_int_equal(rfa_bytes_read(&second, b, NULL), RFA_OK);
+    uint8_t *both = malloc(first.size + second.size);
+    assert_non_null(both);
+    memcpy(both, first.data, first.size);
+    memcpy(both + first.size, second.data, second.size);
+    temp_write(a, both, first.size + second.size);
+    for (int square_key = 0; square_key < 2; square_key++) {
+        const struct rfa_clip_request request = {
+            .frames = 2, .sampling = square_key ? RFA_SAMPLING_SPREAD : RFA_SAMPLING_STILL, .at_seconds = -1};
+        assert_int_equal(rfa_media_sample(&clip, a, &request, &the_log), RFA_OK);
+        assert_true(clip->pixel_aspect == (square_key ? 1 : 2));
+        rfa_clip_free(&clip);
+    }
+    free(both);
+    free(first.data);
+    free(second.data);
+}
+
 /* Constant rate: frame k of the window is frame rate (at - 1.5) + k rate/30, rounded down and clamped. */
 static void windows_equal_ffmpeg(void **state)
 {
@@ -390,6 +421,7 @@ int main(void)
         IN_FOLDER(every_kind_of_film_equals_ffmpeg),
         IN_FOLDER(rotated_films_equal_ffmpeg),
         IN_FOLDER(the_shape_of_pixels_is_told),
+        IN_FOLDER(the_shape_of_pixels_is_that_of_the_key_frame),
         IN_FOLDER(windows_equal_ffmpeg),
         IN_FOLDER(a_variable_rate_is_read_from_the_timestamps),
         IN_FOLDER(formats_without_a_length_tell_when_they_are_cut),

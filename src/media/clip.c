@@ -123,6 +123,7 @@ enum rfa_status rfa_clip_from_files(struct rfa_clip_build *build, const struct r
         struct rfa_wanted *wanted = &build->wanted[i];
         int64_t position = file_position(build, wanted->index, files);
         wanted->seconds = (double)position / rate;
+        wanted->pixel_aspect = 1; /* viewers ignore what pictures say of it */
         wanted->same = position == last_position ? last : NULL;
         if (wanted->same)
             continue;
@@ -179,7 +180,6 @@ static enum rfa_status finish(struct rfa_clip **out, struct rfa_clip_build *buil
     RFA_TRY(allocate_clip(&clip, build));
     clip->frames = build->request->frames;
     clip->total = build->total;
-    clip->pixel_aspect = build->pixel_aspect;
     clip->cut_short = build->cut_short;
     clip->damaged = build->damaged;
     bool black = false;
@@ -194,6 +194,7 @@ static enum rfa_status finish(struct rfa_clip **out, struct rfa_clip_build *buil
     }
     clip->width = clip->key.width;
     clip->height = clip->key.height;
+    clip->pixel_aspect = find_wanted(build, build->index[clip->frames])->pixel_aspect;
     for (int i = 0; i < build->wanted_count; i++) { /* the pixels change hands */
         clip->pictures[clip->picture_count++] = build->wanted[i].picture;
         build->wanted[i].picture = (struct rfa_picture){0};
@@ -258,7 +259,7 @@ enum rfa_status rfa_media_sample(struct rfa_clip **out, const char *path, const 
         return rfa_fail(log, RFA_ERR_ARG, "rfa_media_sample: needs a path and a request");
     RFA_TRY(check_request(&checked, request, log));
     RFA_TRY(rfa_filelist_open(&list, &is_list, path, log));
-    struct rfa_clip_build build = {.path = path, .request = &checked, .log = log, .pixel_aspect = 1};
+    struct rfa_clip_build build = {.path = path, .request = &checked, .log = log};
     enum rfa_status status = is_list ? rfa_clip_from_files(&build, &list) : rfa_clip_from_video(&build);
     if (status == RFA_OK)
         status = finish(out, &build);

@@ -9,6 +9,7 @@
 struct rfa_wanted {
     int64_t index; /* among the frames sampled from */
     double seconds;
+    double pixel_aspect;
     struct rfa_picture picture;    /* rgb NULL: not there yet, or shared */
     const struct rfa_wanted *same; /* has the picture of an equal frame; NULL: an own one */
 };
@@ -21,8 +22,7 @@ struct rfa_clip_build {
     int64_t *index;            /* [frames + 1], the last one is the key frame's; -1: black */
     struct rfa_wanted *wanted; /* [wanted_count], rising index */
     int wanted_count;
-    double pixel_aspect; /* as in struct rfa_clip */
-    bool cut_short;
+    bool cut_short; /* as in struct rfa_clip */
     int64_t damaged;
 };
 

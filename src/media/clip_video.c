@@ -21,6 +21,7 @@ static enum rfa_status decode_all(struct rfa_clip_build *build, struct rfa_decod
             struct rfa_wanted *wanted = &build->wanted[next++];
             rfa_picture_free(&wanted->picture);
             wanted->seconds = rfa_decoder_seconds(decoder, RFA_FRAME_CURRENT);
+            wanted->pixel_aspect = rfa_decoder_pixel_aspect(decoder, RFA_FRAME_CURRENT);
             RFA_TRY(rfa_decoder_picture(decoder, RFA_FRAME_CURRENT, &wanted->picture));
             if (build->request->sampling == RFA_SAMPLING_STILL) {
                 *n = build->total;
@@ -101,6 +102,7 @@ static enum rfa_status take_until(struct rfa_clip_build *build, struct rfa_decod
         if (window_time(build->request, wanted->index) + TIME_TOLERANCE >= until)
             return RFA_OK;
         wanted->seconds = rfa_decoder_seconds(decoder, which);
+        wanted->pixel_aspect = rfa_decoder_pixel_aspect(decoder, which);
         wanted->same = first;
         if (first)
             continue;
@@ -152,7 +154,6 @@ enum rfa_status rfa_clip_from_video(struct rfa_clip_build *build)
         struct rfa_decoder_info info;
         rfa_decoder_describe(decoder, &info);
         rfa_damage_report(&info, build->path, build->log);
-        build->pixel_aspect = info.pixel_aspect;
         build->cut_short = rfa_damage_cut_short(&info);
         build->damaged = info.damaged;
     }

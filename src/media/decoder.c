@@ -374,6 +374,15 @@ enum rfa_status rfa_decoder_picture(struct rfa_decoder *d, enum rfa_which_frame 
     return rfa_rgb_convert(&d->rgb, out, frame, orientation_of(d, frame), d->path, d->log);
 }
 
+double rfa_decoder_pixel_aspect(const struct rfa_decoder *d, enum rfa_which_frame which)
+{
+    AVFrame *frame = d->frame[which];
+    AVRational ratio = av_guess_sample_aspect_ratio(d->container, d->stream, frame);
+    if (ratio.num <= 0 || ratio.den <= 0)
+        return 1;
+    return orientation_of(d, frame).swap ? 1 / av_q2d(ratio) : av_q2d(ratio);
+}
+
 /* Matroska's duration of a stream, "00:00:03.033000000"; 0 without one. */
 static double tagged_seconds(const AVStream *stream)
 {
@@ -415,18 +424,9 @@ static double frame_seconds(const struct rfa_decoder *d, const AVFrame *frame)
     return fmax(d->step, (double)duration * av_q2d(d->stream->time_base));
 }
 
-/* Width of a pixel by its height, in the upright picture. */
-static double pixel_aspect(const struct rfa_decoder *d, AVFrame *frame)
-{
-    AVRational ratio = av_guess_sample_aspect_ratio(d->container, d->stream, frame);
-    if (ratio.num <= 0 || ratio.den <= 0)
-        return 1;
-    return orientation_of(d, frame).swap ? 1 / av_q2d(ratio) : av_q2d(ratio);
-}
-
 void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *info)
 {
-    AVFrame *frame = d->frame[RFA_FRAME_CURRENT];
+    const AVFrame *frame = d->frame[RFA_FRAME_CURRENT];
     bool swap = orientation_of(d, frame).swap;
     AVRational rate = av_guess_frame_rate(d->container, d->stream, NULL);
     double length = 0;
@@ -438,7 +438,6 @@ void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *
     *info = (struct rfa_decoder_info){
         .width = swap ? frame->height : frame->width,
         .height = swap ? frame->width : frame->height,
-        .pixel_aspect = pixel_aspect(d, frame),
         .frames_per_second = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0,
         .seconds = length,
         .video_end = claimed_end(d),
@@ -512,6 +511,13 @@ enum rfa_status rfa_decoder_picture(struct rfa_decoder *decoder, enum rfa_which_
     (void)which;
     *out = (struct rfa_picture){0};
     return RFA_ERR_UNSUPPORTED;
+}
+
+double rfa_decoder_pixel_aspect(const struct rfa_decoder *decoder, enum rfa_which_frame which)
+{
+    (void)decoder;
+    (void)which;
+    return 1;
 }
 
 bool rfa_decoder_seek(struct rfa_decoder *decoder, double seconds)

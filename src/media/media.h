@@ -67,7 +67,7 @@ struct rfa_clip_frame {
 struct rfa_clip {
     int frames;                   /* T */
     int width, height;            /* of the key frame, upright, in pixels as stored */
-    double pixel_aspect;          /* of the video, upright: width of a pixel / height; 1 where the file does not say */
+    double pixel_aspect;          /* of it: width of a pixel / height; 1 where the file does not say */
     int64_t total;                /* frames sampled from: all of the video, or the window */
     bool cut_short;               /* the video ends before it should; there was a notice */
     int64_t damaged;              /* packets of the video that did not decode; likewise */
@@ -110,7 +110,7 @@ struct rfa_stream_options {
 
 struct rfa_stream_info {
     int width, height;        /* upright, in pixels as stored; 0 for a folder, whose pictures may differ */
-    double pixel_aspect;      /* as in struct rfa_clip */
+    double pixel_aspect;      /* of the first frame, as in struct rfa_clip */
     double frames_per_second; /* nominal, of what is delivered; 0: unknown */
     double seconds;           /* length; 0: unknown or endless */
     bool live;                /* a camera or a network stream: frames come at their own pace */
