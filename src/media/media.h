@@ -145,8 +145,8 @@ struct rfa_media_writer;
 RFA_CHECKED enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log);
 
 /* Starts a video file of square pixels; container by the ending of path, codec H.264 or else MPEG-4 or what the
- * container takes. An odd
- * last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides 16 ... 16384. */
+ * container takes. An odd last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides
+ * 16 ... 16384. */
 RFA_CHECKED enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width,
                                                   int height, double frames_per_second, const struct rfa_log *log);
 
