@@ -57,9 +57,9 @@ grep -q '"clips": 5, "clips_cut_short": 1, "clips_damaged": 1, "clips_unknown": 
 [ "$(grep -c '"complete": true, "damaged_packets": 1' "$work/damaged.jsonl")" -eq 3 ] || fail "three answers on the clip with a damaged packet"
 [ "$(grep -c '"complete": true, "damaged_packets": 0' "$work/damaged.jsonl")" -eq 9 ] || fail "nine answers on sound clips"
 grep '"error"' "$work/damaged.jsonl" | grep -q '"complete"' && fail "a clip that could not be read is complete or not"
-"$refatom" score "$work/damaged.jsonl" --html "$work/damaged.html" | grep -q '^clips  *5   1 cut short, 1 with damaged packets$' ||
+"$refatom" score "$work/damaged.jsonl" --html "$work/damaged.html" | grep -q '^clips  *5   1 cut short, 1 damaged$' ||
     fail "the table does not count clips"
-grep -q '5 clips, 1 cut short, 1 with' "$work/damaged.html" || fail "the page does not count clips"
+grep -q '5 clips, 1 cut short, 1 damaged' "$work/damaged.html" || fail "the page does not count clips"
 forget() { sed 's/, "complete": [a-z]*, "damaged_packets": [0-9]*//' "$work/damaged.jsonl"; }
 forget > "$work/old.jsonl"
 "$refatom" score "$work/old.jsonl" --json | grep -q '"clips": 5, "clips_cut_short": 0, "clips_damaged": 0, "clips_unknown": 5' ||

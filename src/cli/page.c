@@ -265,7 +265,7 @@ static void put_head(const struct page *p)
     fprintf(p->out, "</title><style>%s</style></head>\n<body><h1>", STYLE);
     rfa_svg_escape(p->out, p->run->model);
     fprintf(p->out,
-            "</h1>\n<p>%zu samples answered, %zu without answer; %zu clips, %zu cut short, %zu with damaged packets; "
+            "</h1>\n<p>%zu samples answered, %zu without answer; %zu clips, %zu cut short, %zu damaged; "
             "%s weights; frames: %s</p>\n<div class=\"figures\">",
             s->answered, s->failed, s->clips, s->cut_short, s->damaged, p->run->weights, p->run->sampling);
     put_figure(p->out, "mAP", s->map);

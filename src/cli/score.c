@@ -180,8 +180,7 @@ void rfa_score_print(const struct rfa_score *score, const struct rfa_results_run
         fprintf(out, "; %zu without answer are left out", score->failed);
     if (score->repeated)
         fprintf(out, "; %zu repeated ones count once", score->repeated);
-    fprintf(out, "\nclips    %9zu   %zu cut short, %zu with damaged packets", score->clips, score->cut_short,
-            score->damaged);
+    fprintf(out, "\nclips    %9zu   %zu cut short, %zu damaged", score->clips, score->cut_short, score->damaged);
     if (score->unknown)
         fprintf(out, ", %zu of results that do not say", score->unknown);
     fputs("\n", out);
