@@ -215,6 +215,72 @@ static void small_and_odd_frames_are_enlarged(void **state)
     rfa_picture_free(&picture);
 }
 
+static void pixels_become_square(void **state)
+{
+    (void)state;
+    static const struct {
+        int width, height;
+        double aspect;
+        int width_out, height_out;
+    } cases[] = {{720, 576, 16.0 / 15, 768, 576}, {720, 576, 64.0 / 45, 1024, 576}, {720, 480, 8.0 / 9, 720, 540},
+                 {1920, 1080, 0.5, 1920, 2160},   {100, 100, 2, 800, 400},          {720, 576, 5, 720, 576},
+                 {720, 576, NAN, 720, 576},       {720, 576, -1, 720, 576},         {720, 576, 0.2, 720, 576}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rfa_picture picture;
+        const float box[] = {0.25f, 0.25f, 0.75f, 0.75f};
+        annotate(&picture, cases[i].width, cases[i].height,
+                 &(struct rfa_annotation){.box = box, .pixel_aspect = cases[i].aspect});
+        assert_int_equal(picture.width, cases[i].width_out);
+        assert_int_equal(picture.height, cases[i].height_out);
+        const uint8_t *left = pixel_of(&picture, picture.width / 4, picture.height / 2),
+                      *below = pixel_of(&picture, picture.width / 2, picture.height * 3 / 4);
+        assert_true(left[0] > 200 && left[2] < 100 && below[0] > 200 && below[2] < 100); /* the box is stretched too */
+        rfa_picture_free(&picture);
+    }
+}
+
+static void the_largest_frames_fit(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{64, 16384}, {16384, 64}, {5000, 5000}};
+    const float probabilities[3] = {0};
+    const struct rfa_annotation a = {
+        .caption = "who", .labels = labels, .probabilities = probabilities, .count = 3, .note = "a", .pixel_aspect = 4};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct rfa_picture picture;
+        annotate(&picture, sizes[i][0], sizes[i][1], &a);
+        assert_in_range(picture.width, 640, 16384);
+        assert_in_range(picture.height, 16, 16384);
+        assert_true(picture.width > 14000 || picture.height > 14000);
+        assert_int_equal(pixel_of(&picture, 0, 0)[0], 77);
+        rfa_picture_free(&picture);
+    }
+}
+
+/* Left half dark, right half bright, upper half red: stretched in place. */
+static void a_stretched_frame_stays_the_same_picture(void **state)
+{
+    (void)state;
+    static uint8_t rgb[64][800][3];
+    for (int y = 0; y < 64; y++)
+        for (int x = 0; x < 800; x++)
+            memcpy(rgb[y][x], (uint8_t[]){y < 32 ? 200 : 0, x < 400 ? 10 : 240, 0}, 3);
+    for (int i = 0; i < 2; i++) {
+        const struct rfa_annotation a = {.pixel_aspect = i ? 2 : 0.5};
+        struct rfa_picture picture;
+        assert_int_equal(rfa_media_annotate(&picture, &(struct rfa_image){rgb[0][0], 800, 64, 2400}, &a, NULL), RFA_OK);
+        assert_int_equal(picture.width, i ? 1600 : 800);
+        assert_int_equal(picture.height, i ? 64 : 128);
+        for (int q = 0; q < 4; q++) {
+            const int x = picture.width / 2 + (q % 2 ? 3 : -4), y = picture.height / 2 + (q / 2 ? 3 : -4);
+            const uint8_t *p = pixel_of(&picture, x, y);
+            assert_int_equal(p[0], q / 2 ? 0 : 200);
+            assert_int_equal(p[1], q % 2 ? 240 : 10);
+        }
+        rfa_picture_free(&picture);
+    }
+}
+
 static void bars_follow_the_probabilities_and_the_size_does_not(void **state)
 {
     (void)state;
@@ -266,7 +332,7 @@ static void any_box_and_any_frame_will_do(void **state)
     const float probabilities[] = {0.5f, 2, -1};
     for (int i = 0; i < 20; i++) {
         struct rfa_picture picture;
-        struct rfa_annotation a = {boxes[i / 4], "caption", labels, probabilities, 3, "note"};
+        struct rfa_annotation a = {boxes[i / 4], "caption", labels, probabilities, 3, "note", sizes[i % 4][0]};
         annotate(&picture, sizes[i % 4][0], sizes[i % 4][1], &a);
         assert_true(picture.width >= 640);
         rfa_picture_free(&picture);
@@ -303,6 +369,9 @@ int main(void)
         cmocka_unit_test(text_is_utf8),
         cmocka_unit_test(the_box_is_where_it_belongs),
         cmocka_unit_test(small_and_odd_frames_are_enlarged),
+        cmocka_unit_test(pixels_become_square),
+        cmocka_unit_test(the_largest_frames_fit),
+        cmocka_unit_test(a_stretched_frame_stays_the_same_picture),
         cmocka_unit_test(bars_follow_the_probabilities_and_the_size_does_not),
         cmocka_unit_test(long_captions_are_wrapped),
         cmocka_unit_test(any_box_and_any_frame_will_do),

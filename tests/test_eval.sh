@@ -43,6 +43,34 @@ for cut in 0 1 500 $((bytes / 4)) $((bytes / 2 + 17)) $((bytes - 400)) $((bytes 
     cmp "$work/whole.jsonl" "$work/cut.jsonl" || fail "cut at $cut: another file"
 done
 
+# how the clips were read: each answer has it, the scores count it; an older version's results, which do not have it, go on and are merged
+mkdir "$work/damaged"
+cp "$videos"/clip[1345].mp4 "$work/damaged"
+ffmpeg -loglevel error -y -i "$videos/clip2.mp4" -c copy "$work/whole.mkv"
+head -c $(($(wc -c < "$work/whole.mkv") * 6 / 10)) "$work/whole.mkv" > "$work/damaged/clip2.mkv"
+middle=$(ffprobe -v error -select_streams v -show_entries packet=pos -of csv=p=0 "$videos/clip3.mp4" | sed -n 41p | tr -d ,)
+head -c 64 /dev/zero | dd of="$work/damaged/clip3.mp4" bs=1 seek="$middle" conv=notrunc 2> /dev/null
+sound=$videos videos=$work/damaged
+eval_to "$work/damaged.jsonl" > "$work/damaged.json" 2> /dev/null || fail "damaged clips: status $?"
+grep -q '"clips": 5, "clips_cut_short": 1, "clips_damaged": 1, "clips_unknown": 0' "$work/damaged.json" || fail "of five clips one is cut short, one damaged"
+[ "$(grep -c '"complete": false, "damaged_packets": 0' "$work/damaged.jsonl")" -eq 3 ] || fail "three answers on the clip that is cut short"
+[ "$(grep -c '"complete": true, "damaged_packets": 1' "$work/damaged.jsonl")" -eq 3 ] || fail "three answers on the clip with a damaged packet"
+[ "$(grep -c '"complete": true, "damaged_packets": 0' "$work/damaged.jsonl")" -eq 9 ] || fail "nine answers on sound clips"
+grep '"error"' "$work/damaged.jsonl" | grep -q '"complete"' && fail "a clip that could not be read is complete or not"
+"$refatom" score "$work/damaged.jsonl" --html "$work/damaged.html" | grep -q '^clips  *5   1 cut short, 1 damaged$' ||
+    fail "the table does not count clips"
+grep -q '5 clips, 1 cut short, 1 damaged' "$work/damaged.html" || fail "the page does not count clips"
+forget() { sed 's/, "complete": [a-z]*, "damaged_packets": [0-9]*//' "$work/damaged.jsonl"; }
+forget > "$work/old.jsonl"
+"$refatom" score "$work/old.jsonl" --json | grep -q '"clips": 5, "clips_cut_short": 0, "clips_damaged": 0, "clips_unknown": 5' ||
+    fail "an older version's results say nothing of their clips"
+"$refatom" score "$work/old.jsonl" | grep -q '^clips  *5   .*, 5 of results that do not say$' || fail "the table does not count what is not said"
+forget | head -9 > "$work/old.jsonl"
+eval_to "$work/old.jsonl" > "$work/old.json" 2> /dev/null || fail "an older version's results do not go on: status $?"
+grep -q '"answered": 15, "failed": 3' "$work/old.json" || fail "an older version's results: 15 answers and 3 failures expected"
+grep -q '"clips_unknown": [12]' "$work/old.json" || fail "an older version's answers are not kept"
+videos=$sound
+
 # shards
 if command -v parallel > /dev/null; then
     parallel -j2 "$refatom" eval "$model" --annotations "$annotations" --videos "$videos" -o "$work/part{}.jsonl" --threads 1 --shard {}/3 \

@@ -262,6 +262,12 @@ static void truncated_jpeg_is_a_notice(void **state)
     assert_int_equal(heard.status, RFA_OK);
     assert_non_null(strstr(heard.message, "damaged"));
     rfa_picture_free(&picture);
+    write_mark_jpeg(temp_path(&folder, "whole.jpg"), 4);
+    struct rfa_clip *clip = sample(folder.path, 2, RFA_SAMPLING_SPREAD, -1);
+    assert_int_equal(clip->damaged, 1);
+    assert_int_equal(heard.count, 2);
+    assert_false(clip->cut_short);
+    rfa_clip_free(&clip);
     temp_write(path, jpeg.data, 100); /* not even the size is there */
     assert_int_equal(rfa_media_read(&picture, path, &the_log), RFA_ERR_FORMAT);
     assert_non_null(strstr(heard.message, path));
@@ -463,7 +469,8 @@ static void bad_files_are_refused(void **state)
     remove(path);
     temp_write(temp_path(&folder, "notes.txt"), "no picture", 10);
     expect_refusal(folder.path, RFA_ERR_FORMAT, "holds no picture");
-    expect_refusal(temp_path(&folder, "*.jpg"), RFA_ERR_FORMAT, "holds no picture");
+    expect_refusal(temp_path(&folder, "*.jpg"), RFA_ERR_FORMAT, "no such file");
+    expect_refusal(temp_path(&folder, "clip [dQw4w9WgXcQ].mp4"), RFA_ERR_FORMAT, "no such file");
     temp_write(temp_path(&folder, "a.jpg"), "", 0);
     expect_refusal(temp_path(&folder, "a.jpg"), RFA_ERR_FORMAT, "empty");
     temp_write(temp_path(&folder, "a.png"), "\x89PNG\r\n\x1a\n", 8);

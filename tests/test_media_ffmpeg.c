@@ -38,6 +38,22 @@ static const struct film films[] = {
     {"long_sound.mkv", "size=96x64:rate=10:duration=1", SOUND X264 "-pix_fmt yuv420p -c:a aac"},
     {"long_sound.flv", "size=96x64:rate=10:duration=1", SOUND X264 "-pix_fmt yuv420p -c:a aac"},
     {"long_sound.wmv", "size=96x64:rate=10:duration=1", SOUND "-c:v wmv2 -c:a wmav2"},
+    {"plain.y4m", "size=96x64:rate=10:duration=1", "-pix_fmt yuv444p"},
+    {"one_frame.gif", "size=96x64:rate=10:duration=0.1", ""},
+    {"whole_frames.gif", "size=96x64:rate=10:duration=1", "-gifflags -transdiff-offsetting -loop -1"},
+    {"own_palette.gif", "size=96x64:rate=10:duration=1",
+     "-vf 'split[a][b];[b]palettegen=max_colors=16[p];[a][p]paletteuse'"},
+    {"pages.ogv", "size=96x64:rate=10:duration=1", "-c:v libtheora"},
+    {"long_sound.ogg", "size=96x64:rate=10:duration=1", SOUND "-c:v libtheora -c:a libvorbis"},
+    {"units.obu", "size=96x64:rate=10:duration=1", "-c:v libaom-av1 -cpu-used 8"},
+    {"counted.ivf", "size=96x64:rate=10:duration=1", "-c:v libvpx -deadline realtime"},
+    {"tape.dv", "size=720x576:rate=25:duration=0.2", "-pix_fmt yuv420p"},
+    {"studio.gxf", "size=720x576:rate=25:duration=0.2", "-c:v mpeg2video"},
+    {"studio.mxf", "size=96x64:rate=25:duration=1", "-c:v mpeg2video"},
+    {"game.roq", "size=128x64:rate=30:duration=0.5", ""},
+    {"fragments.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -movflags frag_keyframe+empty_moov"},
+    {"flash.swf", "size=96x64:rate=10:duration=1", "-c:v flv"},
+    {"index.nut", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p"},
     {"late.mkv", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -output_ts_offset 5"},
     {"held.mp4", "size=96x64:rate=30:duration=4", X264 "-pix_fmt yuv420p -vf select='lt(n\\,9)+eq(n\\,99)' -vsync vfr"},
     {"variable.mp4", "size=96x64:rate=30:duration=4",
@@ -146,6 +162,76 @@ static void rotated_films_equal_ffmpeg(void **state)
     }
 }
 
+static double pixel_aspect(const char *path)
+{
+    struct rfa_clip *clip;
+    struct rfa_media_stream *stream;
+    struct rfa_stream_info info;
+    const struct rfa_clip_request request = {.frames = 2, .at_seconds = -1};
+    assert_int_equal(rfa_media_sample(&clip, path, &request, &the_log), RFA_OK);
+    assert_int_equal(rfa_media_stream_open(&stream, path, NULL, &the_log), RFA_OK);
+    rfa_media_stream_describe(stream, &info);
+    const double aspect = clip->pixel_aspect;
+    assert_true(aspect == info.pixel_aspect && clip->width == info.width);
+    rfa_media_stream_close(&stream);
+    rfa_clip_free(&clip);
+    return aspect;
+}
+
+static void the_shape_of_pixels_is_told(void **state)
+{
+    (void)state;
+    static const struct film wide = {"w.mp4", "size=96x64:rate=10:duration=1",
+                                     X264 "-pix_fmt yuv420p -vf setsar=64/45"},
+                             plain = {"p.avi", "size=96x64:rate=10:duration=1", "-c:v mjpeg -pix_fmt yuvj420p"};
+    const char *path = temp_path(&folder, plain.name), *turned = temp_path(&folder, "turned.mp4");
+    char command[1024];
+    need_ffmpeg();
+    assert_true(make_film(&plain, path));
+    assert_true(pixel_aspect(path) == 1);
+    path = temp_path(&folder, wide.name);
+    if (!make_film(&wide, path))
+        skip();
+    assert_true(fabs(pixel_aspect(path) - 64.0 / 45) < 1e-9);
+    snprintf(command, sizeof command,
+             "ffmpeg -y -display_rotation 90 -i '%s' -c copy '%s' || ffmpeg -y -i '%s' -c copy -metadata:s:v rotate=90 "
+             "'%s'",
+             path, turned, path, turned);
+    assert_true(run(command));
+    assert_true(fabs(pixel_aspect(turned) - 45.0 / 64) < 1e-9); /* what was wide is high now */
+}
+
+/* A broadcast of 4.4 s that changes from wide pixels to square ones after 2 s, before its middle. */
+static void the_shape_of_pixels_is_that_of_the_key_frame(void **state)
+{
+    (void)state;
+    static const struct film wide = {"a.ts", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p -vf setsar=2"},
+                             square = {"b.ts", "size=96x64:rate=25:duration=2.4", X264 "-pix_fmt yuv420p -vf setsar=1"};
+    struct rfa_bytes first, second;
+    struct rfa_clip *clip;
+    need_ffmpeg();
+    const char *a = temp_path(&folder, wide.name), *b = temp_path(&folder, square.name);
+    if (!make_film(&wide, a) || !make_film(&square, b))
+        skip();
+    assert_int_equal(rfa_bytes_read(&first, a, NULL), RFA_OK);
+    assert_int_equal(rfa_bytes_read(&second, b, NULL), RFA_OK);
+    uint8_t *both = malloc(first.size + second.size);
+    assert_non_null(both);
+    memcpy(both, first.data, first.size);
+    memcpy(both + first.size, second.data, second.size);
+    temp_write(a, both, first.size + second.size);
+    for (int square_key = 0; square_key < 2; square_key++) {
+        const struct rfa_clip_request request = {
+            .frames = 2, .sampling = square_key ? RFA_SAMPLING_SPREAD : RFA_SAMPLING_STILL, .at_seconds = -1};
+        assert_int_equal(rfa_media_sample(&clip, a, &request, &the_log), RFA_OK);
+        assert_true(clip->pixel_aspect == (square_key ? 1 : 2));
+        rfa_clip_free(&clip);
+    }
+    free(both);
+    free(first.data);
+    free(second.data);
+}
+
 /* Constant rate: frame k of the window is frame rate (at - 1.5) + k rate/30, rounded down and clamped. */
 static void windows_equal_ffmpeg(void **state)
 {
@@ -204,6 +290,65 @@ static void a_variable_rate_is_read_from_the_timestamps(void **state)
     compare_image(&clip->key, &all, 20);
     rfa_clip_free(&clip);
     free(all.data);
+}
+
+/* 0: refused; else whether a notice says that the first `size` bytes are cut short. */
+static int told_cut(const char *path, const struct rfa_bytes *whole, size_t size)
+{
+    struct rfa_clip *clip;
+    const struct rfa_clip_request request = {.frames = 4, .sampling = RFA_SAMPLING_SPREAD, .at_seconds = -1};
+    temp_write(path, whole->data, size);
+    heard = (struct heard){0};
+    if (rfa_media_sample(&clip, path, &request, &the_log) != RFA_OK)
+        return 0;
+    bool cut = clip->cut_short;
+    assert_int_equal(cut, strstr(heard.message, "is cut short") != NULL);
+    rfa_clip_free(&clip);
+    return cut ? 1 : -1;
+}
+
+static void formats_without_a_length_tell_when_they_are_cut(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"palette.gif", "own_palette.gif", "one_frame.gif", "plain.y4m",
+                                        "pages.ogv",   "long_sound.ogg",  "units.obu",     "tape.dv"};
+    need_ffmpeg();
+    for (size_t i = 0; i < sizeof films / sizeof *films; i++)
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+            const char *path = temp_path(&folder, films[i].name);
+            struct rfa_bytes whole;
+            if (strcmp(films[i].name, names[j]) != 0 || !make_film(&films[i], path))
+                continue;
+            assert_int_equal(rfa_bytes_read(&whole, path, NULL), RFA_OK);
+            if (told_cut(path, &whole, whole.size - 1) != 1)
+                fail_msg("%s: the last byte is not missed", films[i].name);
+            for (size_t part = 1; part < 16; part++) /* never unnoticed; no part ends where a frame does */
+                if (told_cut(path, &whole, whole.size * part / 16 + 1) < 0)
+                    fail_msg("%s: %zu sixteenths pass for the whole", films[i].name, part);
+            free(whole.data);
+        }
+}
+
+/* Behind the end of a GIF or the last page of an Ogg stream may stand what it likes. */
+static void what_stands_behind_the_end_does_not_matter(void **state)
+{
+    (void)state;
+    static const struct film with_end[] = {{"a.gif", "size=96x64:rate=10:duration=1", ""},
+                                           {"a.ogv", "size=96x64:rate=10:duration=1", "-c:v libtheora"}};
+    need_ffmpeg();
+    for (size_t i = 0; i < sizeof with_end / sizeof *with_end; i++) {
+        const char *path = temp_path(&folder, with_end[i].name);
+        struct rfa_bytes whole;
+        if (!make_film(&with_end[i], path))
+            continue;
+        assert_int_equal(rfa_bytes_read(&whole, path, NULL), RFA_OK);
+        uint8_t *longer = calloc(whole.size + 1000, 1);
+        assert_non_null(longer);
+        memcpy(longer, whole.data, whole.size);
+        assert_int_equal(told_cut(path, &(struct rfa_bytes){longer, whole.size + 1000}, whole.size + 1000), -1);
+        free(longer);
+        free(whole.data);
+    }
 }
 
 static void a_folder_of_png_files_equals_ffmpeg(void **state)
@@ -275,8 +420,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(every_kind_of_film_equals_ffmpeg),
         IN_FOLDER(rotated_films_equal_ffmpeg),
+        IN_FOLDER(the_shape_of_pixels_is_told),
+        IN_FOLDER(the_shape_of_pixels_is_that_of_the_key_frame),
         IN_FOLDER(windows_equal_ffmpeg),
         IN_FOLDER(a_variable_rate_is_read_from_the_timestamps),
+        IN_FOLDER(formats_without_a_length_tell_when_they_are_cut),
+        IN_FOLDER(what_stands_behind_the_end_does_not_matter),
         IN_FOLDER(a_folder_of_png_files_equals_ffmpeg),
         IN_FOLDER(the_pedestrian_zone_equals_ffmpeg),
         IN_FOLDER(sound_with_a_cover_picture_is_no_video),

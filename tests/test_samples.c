@@ -93,17 +93,19 @@ static void test_annotations(void **state)
                   "{\"video\": \"v.mp4\", \"at\": \"1.5\", \"caption\": \"c\", \"box\": [0, 0, 1, 1], \"labels\": []}",
                   RFA_ERR_FORMAT);
     rfa_samples_free(&s);
-    s = read_text(*state,
-                  "{\"key\": \"-5K_Q___0902___1\", \"caption\": \"c\", \"box\": [0, 0, 1, 1], \"labels\": [80, 12]}\n"
-                  "\n"
-                  "{\"video\": \"v.mp4\", \"at\": 1.5, \"person\": 2, \"caption\": \"c\", \"box\": [0, 0, 1, 1], "
-                  "\"labels\": []}\r\n"
-                  "{\"video\": \"v.mp4\", \"at\": 1.5, \"person\": 2, \"caption\": \"d\", \"box\": [0, 0, 1, 1], "
-                  "\"labels\": [1]}\n"
-                  "{\"video\": \"v.mp4\", \"second\": 902, \"person\": \"p\", \"caption\": \"d\", \"box\": [0, 0, 1, "
-                  "1], \"labels\": [1]}\n"
-                  "{\"video\": \"w\", \"caption\": \"d\", \"box\": [0, 0, 1, 1], \"labels\": [1]}",
-                  RFA_OK);
+    s = read_text(
+        *state,
+        "{\"key\": \"-5K_Q___0902___1\", \"caption\": \"c\", \"box\": [0, 0, 1, 1], \"labels\": [80, 12]}\n"
+        "\n"
+        "{\"video\": \"v.mp4\", \"at\": 1.5, \"person\": 2, \"caption\": \"c\", \"box\": [0, 0, 1, 1], "
+        "\"labels\": []}\r\n"
+        "{\"video\": \"v.mp4\", \"at\": 1.5, \"person\": 2, \"caption\": \"d\", \"box\": [0, 0, 1, 1], "
+        "\"labels\": [1]}\n"
+        "{\"video\": \"v.mp4\", \"second\": 902, \"person\": \"p\", \"caption\": \"d\", \"box\": [0, 0, 1, "
+        "1], \"labels\": [1]}\n"
+        "{\"video\": \"w\", \"caption\": \"d\", \"box\": [0, 0, 1, 1], \"labels\": [1], \"complete\": \"yes\", "
+        "\"damaged_packets\": [1]}",
+        RFA_OK);
     assert_int_equal(s.count, 5);
     assert_string_equal(s.item[0].video, "-5K_Q");
     assert_true(fabs(s.item[0].at - (2 - 1.0 / 30)) < 1e-12); /* its window begins with file 15, which is frame 14 */
@@ -113,7 +115,7 @@ static void test_annotations(void **state)
     assert_string_equal(s.item[1].key, "v.mp4___1.5___2");
     assert_string_equal(s.item[2].key, "v.mp4___1.5___2#2");
     assert_string_equal(s.item[3].key, "v.mp4___902___p");
-    assert_true(isnan(s.item[4].at));
+    assert_true(isnan(s.item[4].at) && !s.item[4].clip.known);
     rfa_samples_free(&s);
 }
 
@@ -164,6 +166,7 @@ static void test_results_come_back(void **state)
                               .actions = actions,
                               .action_count = 2,
                               .logits = logits,
+                              .clip = {true, true, 7},
                               .predicted = {-0.5, 0.25, 2, (double)0.7f}};
     struct rfa_sample bad = {.key = "z", .video = "v", .caption = "", .at = NAN, .error = "gone"};
     const char *path = temp_path(*state, "results.jsonl");
@@ -190,6 +193,8 @@ static void test_results_come_back(void **state)
     assert_true(s.item[0].at == 0.1 && s.item[0].action_count == 2 && s.item[0].actions[1] == 2);
     assert_string_equal(s.item[0].caption, good.caption);
     assert_string_equal(s.item[1].error, "gone");
+    assert_true(s.item[0].clip.known && s.item[0].clip.cut_short && s.item[0].clip.damaged == 7);
+    assert_false(s.item[1].clip.known);
     assert_true(isnan(s.item[1].at) && !s.item[1].logits);
     run.file_bytes = 5; /* another model's */
     assert_int_equal(rfa_results_read(&s, &run, path), RFA_ERR_FORMAT);

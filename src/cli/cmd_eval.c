@@ -1,18 +1,16 @@
 /* refatom eval: annotated clips -> answers, one line a sample, and their scores. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "clock.h"
+#include "eval_progress.h"
+#include "eval_results.h"
 #include "media.h"
 #include "score.h"
 #include "source.h"
-
-enum { MAX_LISTED = 10 };
 
 static const char *const SAMPLINGS[] = {"spread", "first", "demo", "still"};
 
@@ -24,31 +22,17 @@ struct job {
     struct rfa_cli_session session;
 };
 
-/* The samples of one clip: order[first] ... order[first+count-1]. */
-struct clip {
-    size_t first, count;
-    size_t place; /* of the first of them in the annotations */
-};
-
 struct eval {
     struct job job;
     struct rfa_options options;
     rfa_model *model;
     rfa_session *session;
     struct rfa_model_info info;
-    struct rfa_results_run run;
     char shard[48];
-    struct rfa_samples samples;      /* the annotations */
-    struct rfa_samples done;         /* what the results held at the beginning */
-    const struct rfa_sample **order; /* clip by clip */
-    struct clip *clips;
-    size_t clip_count;
-    FILE *out;
-    char message[1024];      /* the last failure */
-    int listed, noted;       /* failures and notices on the screen */
-    size_t answered, failed; /* samples of this run */
-    size_t clips_done, clips_left;
-    double started;
+    struct rfa_samples samples; /* the annotations */
+    struct rfa_clip_groups clips;
+    struct rfa_eval_results results;
+    struct rfa_eval_progress progress;
 };
 
 static const char help[] =
@@ -134,71 +118,7 @@ static int parse(struct job *job, int argc, char **argv)
     return rfa_cli_is_folder("--videos", job->videos) ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* ------------------------------------------------------------------ clips */
-
-static int same_clip(const struct rfa_sample *a, const struct rfa_sample *b)
-{
-    int order = strcmp(a->video, b->video);
-    if (order || (isnan(a->at) && isnan(b->at)))
-        return order;
-    if (isnan(a->at) || isnan(b->at))
-        return isnan(a->at) ? -1 : 1;
-    return (a->at > b->at) - (a->at < b->at);
-}
-
-static int by_clip(const void *a, const void *b)
-{
-    const struct rfa_sample *x = *(const struct rfa_sample *const *)a, *y = *(const struct rfa_sample *const *)b;
-    int order = same_clip(x, y);
-    return order ? order : (x->place > y->place) - (x->place < y->place);
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct clip *x = a, *y = b;
-    return (x->place > y->place) - (x->place < y->place);
-}
-
-/* Clips stand in the order of their first samples; of them, this part's are kept. */
-static enum rfa_status group_clips(struct eval *e)
-{
-    size_t n = e->samples.count;
-    e->order = malloc(n * sizeof *e->order);
-    e->clips = malloc(n * sizeof *e->clips);
-    if (!e->order || !e->clips) {
-        fputs("refatom: no memory for the list of clips; close other programs\n", stderr);
-        return RFA_ERR_NOMEM;
-    }
-    for (size_t i = 0; i < n; i++)
-        e->order[i] = &e->samples.item[i];
-    qsort(e->order, n, sizeof *e->order, by_clip);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || same_clip(e->order[i - 1], e->order[i]) != 0)
-            e->clips[e->clip_count++] = (struct clip){i, 0, e->order[i]->place};
-        e->clips[e->clip_count - 1].count++;
-    }
-    qsort(e->clips, e->clip_count, sizeof *e->clips, by_place);
-    size_t kept = 0;
-    for (size_t i = (size_t)e->job.part - 1; i < e->clip_count; i += (size_t)e->job.parts)
-        e->clips[kept++] = e->clips[i];
-    e->clip_count = kept;
-    return RFA_OK;
-}
-
-static bool is_done(const struct eval *e, const struct rfa_sample *sample)
-{
-    return rfa_samples_find(&e->done, sample->key) != NULL;
-}
-
-static size_t count_left(const struct eval *e, const struct clip *clip)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < clip->count; i++)
-        left += !is_done(e, e->order[clip->first + i]);
-    return left;
-}
-
-/* ------------------------------------------------------------------ results so far */
+/* ------------------------------------------------------------------ work */
 
 static enum rfa_status describe_run(struct eval *e)
 {
@@ -216,132 +136,34 @@ static enum rfa_status describe_run(struct eval *e)
         return RFA_ERR_NOMEM;
     }
     snprintf(e->shard, sizeof e->shard, "%ld/%ld", e->job.part, e->job.parts);
-    e->run = (struct rfa_results_run){.model = slash ? slash + 1 : e->job.model_path,
-                                      .weights = e->info.weights,
-                                      .sampling = SAMPLINGS[e->job.still ? RFA_SAMPLING_STILL : e->info.sampling],
-                                      .shard = e->shard,
-                                      .file_bytes = (double)e->info.file_bytes,
-                                      .classes = e->info.actions,
-                                      .labels = labels};
-    e->samples.classes = e->done.classes = e->info.actions;
+    e->results.run =
+        (struct rfa_results_run){.model = slash ? slash + 1 : e->job.model_path,
+                                 .weights = e->info.weights,
+                                 .sampling = SAMPLINGS[e->job.still ? RFA_SAMPLING_STILL : e->info.sampling],
+                                 .shard = e->shard,
+                                 .file_bytes = (double)e->info.file_bytes,
+                                 .classes = e->info.actions,
+                                 .labels = labels};
+    e->samples.classes = e->results.done.classes = e->info.actions;
     return RFA_OK;
 }
 
-/* Every line of the results must be of one of the annotations. */
-static enum rfa_status check_done(struct eval *e)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < e->clip_count; i++)
-        found += e->clips[i].count - count_left(e, &e->clips[i]);
-    if (found == e->done.count)
-        return RFA_OK;
-    return rfa_fail(&rfa_cli_log, RFA_ERR_FORMAT,
-                    "%s: holds %zu samples, of which %zu are in this part of %s; give another file for other "
-                    "annotations or another shard",
-                    e->job.results, e->done.count, found, e->job.annotations);
-}
-
-static enum rfa_status write_answered(struct eval *e, FILE *out, const char *path)
-{
-    size_t kept = 0;
-    RFA_TRY(rfa_results_write_run(out, &e->run, path, &rfa_cli_log));
-    for (size_t i = 0; i < e->done.count; i++) {
-        if (e->done.item[i].error)
-            continue;
-        RFA_TRY(rfa_results_write(out, &e->done.item[i], e->run.classes, path, &rfa_cli_log));
-        e->done.item[kept++] = e->done.item[i];
-    }
-    e->done.count = kept;
-    return RFA_OK;
-}
-
-/* Writes the results anew without those that had no answer: beside the file, then in its place. */
-static enum rfa_status drop_failures(struct eval *e)
-{
-    struct rfa_samples none = {.log = &rfa_cli_log};
-    struct rfa_results_run run;
-    FILE *out = NULL;
-    bool empty;
-    size_t bytes = strlen(e->job.results) + 5;
-    char *path = malloc(bytes);
-    if (!path)
-        return rfa_fail(&rfa_cli_log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
-    snprintf(path, bytes, "%s.new", e->job.results);
-    remove(path);
-    enum rfa_status status = rfa_results_continue(&out, &empty, &none, &run, path);
-    if (status == RFA_OK)
-        status = write_answered(e, out, path);
-    if (status == RFA_OK && rename(path, e->job.results) != 0)
-        status = rfa_fail(&rfa_cli_log, RFA_ERR_IO, "%s: cannot be replaced: %s", e->job.results, strerror(errno));
-    free(path);
-    if (out) {
-        fclose(e->out);
-        e->out = out;
-    }
-    return status;
-}
-
-static enum rfa_status open_results(struct eval *e)
-{
-    bool empty;
-    RFA_TRY(rfa_results_continue(&e->out, &empty, &e->done, &e->run, e->job.results));
-    if (e->job.retry && !empty)
-        RFA_TRY(drop_failures(e));
-    rfa_samples_sort(&e->done);
-    RFA_TRY(check_done(e));
-    return empty ? rfa_results_write_run(e->out, &e->run, e->job.results, &rfa_cli_log) : RFA_OK;
-}
-
-/* ------------------------------------------------------------------ progress and messages */
-
-/* Takes the place of rfa_cli_log while clips are read: the message also goes into the results. */
-static void keep_message(void *user, enum rfa_status status, const char *message)
-{
-    struct eval *e = user;
-    if (status == RFA_OK) {
-        if (e->noted <= MAX_LISTED)
-            rfa_cli_message(status, e->noted < MAX_LISTED ? message : "more notices are not shown");
-        e->noted += e->noted <= MAX_LISTED;
-        return;
-    }
-    snprintf(e->message, sizeof e->message, "%s", message);
-    if (e->listed < MAX_LISTED)
-        rfa_cli_message(status, message);
-    else if (e->listed == MAX_LISTED)
-        (void)rfa_fail(&rfa_cli_log, status, "more failures are only written to %s", e->job.results);
-    e->listed++;
-}
-
-static void show_progress(const struct eval *e)
-{
-    if (!isatty(STDERR_FILENO))
-        return;
-    double spent = rfa_now() - e->started;
-    fprintf(stderr, "\r\033[Kclip %zu of %zu, %zu samples answered", e->clips_done + 1, e->clips_left, e->answered);
-    if (e->failed)
-        fprintf(stderr, ", %zu failed", e->failed);
-    if (e->clips_done) {
-        double left = spent / (double)e->clips_done * (double)(e->clips_left - e->clips_done);
-        fprintf(stderr, ", %.2f s a clip, %.0f:%02.0f:%02.0f left", spent / (double)e->clips_done, floor(left / 3600),
-                floor(fmod(left, 3600) / 60), floor(fmod(left, 60)));
-    }
-}
-
-/* ------------------------------------------------------------------ work */
-
-static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample)
+static enum rfa_status read_clip(struct eval *e, const struct rfa_sample *sample, struct rfa_sample_clip *about)
 {
     struct rfa_clip_request request = {.frames = (int)e->info.frames,
                                        .sampling =
                                            e->job.still ? RFA_SAMPLING_STILL : (enum rfa_sampling)e->info.sampling,
                                        .at_seconds = sample->at};
     struct rfa_clip *clip = NULL;
+    *about = (struct rfa_sample_clip){.known = false};
     char *path = rfa_find_video(e->job.videos, sample->video);
     if (!path)
         return rfa_fail(&e->options.log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, &e->options.log);
-    if (status == RFA_OK)
+    if (status == RFA_OK) {
+        *about = (struct rfa_sample_clip){true, clip->cut_short, clip->damaged};
         status = rfa_cli_encode_clip(e->session, clip, e->options.frame_group, false);
+    }
     rfa_clip_free(&clip);
     free(path);
     return status;
@@ -360,42 +182,48 @@ static enum rfa_status answer(struct eval *e, struct rfa_sample *sample)
 }
 
 /* Answers what is left of one clip. Fails only when the results cannot be written. */
-static enum rfa_status eval_clip(struct eval *e, const struct clip *clip)
+static enum rfa_status eval_clip(struct eval *e, const struct rfa_clip_group *clip)
 {
-    enum rfa_status readable = read_clip(e, e->order[clip->first]);
+    const struct rfa_sample *const *samples = e->clips.order + clip->first;
+    struct rfa_eval_progress *p = &e->progress;
+    struct rfa_sample_clip about;
+    enum rfa_status readable = read_clip(e, samples[0], &about);
     for (size_t i = 0; i < clip->count; i++) {
-        struct rfa_sample sample = *e->order[clip->first + i];
-        if (is_done(e, &sample))
+        struct rfa_sample sample = *samples[i];
+        if (rfa_samples_find(&e->results.done, sample.key))
             continue;
+        sample.clip = about;
         if (readable != RFA_OK || answer(e, &sample) != RFA_OK)
-            sample.error = e->message;
-        *(sample.error ? &e->failed : &e->answered) += 1;
-        RFA_TRY(rfa_results_write(e->out, &sample, e->run.classes, e->job.results, &rfa_cli_log));
+            sample.error = p->message;
+        *(sample.error ? &p->failed : &p->answered) += 1;
+        RFA_TRY(rfa_results_write(e->results.out, &sample, e->results.run.classes, e->job.results, &rfa_cli_log));
     }
     return RFA_OK;
 }
 
+static size_t left(const struct eval *e, size_t clip)
+{
+    return rfa_clip_group_left(&e->clips, &e->clips.group[clip], &e->results.done);
+}
+
 static enum rfa_status eval_clips(struct eval *e)
 {
-    for (size_t i = 0; i < e->clip_count; i++)
-        e->clips_left += count_left(e, &e->clips[i]) > 0;
-    if (e->clips_left == 0)
+    struct rfa_eval_progress *p = &e->progress;
+    for (size_t i = 0; i < e->clips.count; i++)
+        p->clips_left += left(e, i) > 0;
+    if (p->clips_left == 0)
         return RFA_OK;
-    e->options.log = (struct rfa_log){keep_message, e};
+    e->options.log = rfa_eval_progress_log(p);
     RFA_TRY(rfa_cli_create_session(&e->session, e->model, &e->options, &e->job.session));
-    e->started = rfa_now();
-    for (size_t i = 0; i < e->clip_count; i++) {
-        if (count_left(e, &e->clips[i]) == 0)
+    p->started = rfa_now();
+    for (size_t i = 0; i < e->clips.count; i++) {
+        if (left(e, i) == 0)
             continue;
-        show_progress(e);
-        RFA_TRY(eval_clip(e, &e->clips[i]));
-        e->clips_done++;
+        rfa_eval_progress_show(p);
+        RFA_TRY(eval_clip(e, &e->clips.group[i]));
+        p->clips_done++;
     }
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-    if (e->failed)
-        fprintf(stderr, "refatom: %zu samples could not be answered; %s says why, --retry tries them again\n",
-                e->failed, e->job.results);
+    rfa_eval_progress_end(p);
     return RFA_OK;
 }
 
@@ -403,11 +231,13 @@ static enum rfa_status prepare(struct eval *e)
 {
     RFA_TRY(rfa_cli_open_model(&e->model, e->job.model_path, &e->job.session));
     rfa_model_get_info(&e->info, e->model);
-    e->samples.log = e->done.log = &rfa_cli_log;
+    e->samples.log = e->results.done.log = &rfa_cli_log;
+    e->results.path = e->progress.results = e->job.results;
+    e->results.annotations = e->job.annotations;
     RFA_TRY(describe_run(e));
     RFA_TRY(rfa_samples_read(&e->samples, e->job.annotations, e->job.first));
-    RFA_TRY(group_clips(e));
-    return open_results(e);
+    RFA_TRY(rfa_clip_groups_make(&e->clips, &e->samples, (size_t)e->job.part, (size_t)e->job.parts));
+    return rfa_eval_results_open(&e->results, &e->clips, e->job.retry);
 }
 
 /* From the file, so that the figures are those of 'refatom score'. */
@@ -419,7 +249,7 @@ static int print_scores(const struct eval *e)
     enum rfa_status status = rfa_results_read(&all, &about, e->job.results);
     if (status == RFA_OK)
         status = rfa_score_compute(&score, &all);
-    if (status == RFA_OK && score.answered == 0 && e->clip_count > 0)
+    if (status == RFA_OK && score.answered == 0 && e->clips.count > 0)
         status = rfa_fail(&rfa_cli_log, RFA_ERR_IO, "none of the samples could be answered; are the videos below %s?",
                           e->job.videos);
     if (status == RFA_OK && score.answered > 0)
@@ -440,7 +270,7 @@ static int run(int argc, char **argv)
     status = prepare(&e) == RFA_OK && eval_clips(&e) == RFA_OK ? EXIT_DONE : EXIT_FAILED;
     rfa_session_end(&e.session);
     rfa_model_close(&e.model);
-    if (e.out && fclose(e.out) != 0) {
+    if (e.results.out && fclose(e.results.out) != 0) {
         fprintf(stderr, "refatom: %s: cannot be written: %s; the same command continues it later\n", e.job.results,
                 strerror(errno));
         status = EXIT_FAILED;
@@ -448,9 +278,8 @@ static int run(int argc, char **argv)
     if (status == EXIT_DONE)
         status = print_scores(&e);
     rfa_samples_free(&e.samples);
-    rfa_samples_free(&e.done);
-    free(e.order);
-    free(e.clips);
+    rfa_samples_free(&e.results.done);
+    rfa_clip_groups_free(&e.clips);
     return status;
 }
 

@@ -226,7 +226,8 @@ static enum rfa_status draw(struct live *l, const struct rfa_image *frame)
                                     .labels = l->answered ? labels : none,
                                     .probabilities = l->answered ? l->probability : zero,
                                     .count = TOP,
-                                    .note = note};
+                                    .note = note,
+                                    .pixel_aspect = l->stream_info.pixel_aspect};
     RFA_TRY(rfa_media_annotate(&picture, frame, &answer, &rfa_cli_log));
     struct rfa_image image = rfa_picture_image(&picture);
     double rate = l->stream_info.frames_per_second > 0 ? l->stream_info.frames_per_second : 30;

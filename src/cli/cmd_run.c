@@ -45,7 +45,8 @@ static const char help[] =
     "  --at SECONDS       look at the 3 seconds around this moment; default: the whole video\n"
     "  --inputs CASE      skip video and text: frames, key_frame, sentence_ids, keyword_ids from a GGUF file\n"
     "  --json             print the answer as one JSON object\n"
-    "  --annotate OUT     write the key frame with the answer drawn in, OUT.jpg, or the video, OUT.mp4\n"
+    "  --annotate OUT     write the key frame with the answer drawn in, OUT.jpg, or the video, OUT.mp4; pixels become "
+    "square\n"
     "  --trace OUT.gguf   write the inputs and every intermediate tensor\n"
     "  --threads N        default auto: one for each processor of --affinity\n"
     "  --cache KIB        second-level cache of a core, for the size of tasks; default: what the system tells\n"
@@ -195,7 +196,8 @@ static enum rfa_status annotate(const struct run *r)
                                     .labels = labels,
                                     .probabilities = probabilities,
                                     .count = (int)count,
-                                    .note = note};
+                                    .note = note,
+                                    .pixel_aspect = source->clip->pixel_aspect};
     if (rfa_annotate_is_picture(r->job.annotate))
         return rfa_annotate_picture(r->job.annotate, &source->clip->key, &answer, &r->options.log);
     double start = source->at_seconds > WINDOW / 2 ? source->at_seconds - WINDOW / 2 : 0;

@@ -93,15 +93,19 @@ static void put_base64(FILE *out, FILE *in)
     }
 }
 
-static enum rfa_status put_image(FILE *out, const char *path, const struct rfa_image *image, const struct rfa_log *log)
+/* A browser makes the pixels square. */
+static enum rfa_status put_image(FILE *out, const char *path, const struct rfa_image *image, double pixel_aspect,
+                                 const struct rfa_log *log)
 {
     RFA_TRY(rfa_media_write_jpeg(path, image, JPEG_QUALITY, log));
     FILE *jpeg = fopen(path, "rb");
     if (!jpeg)
         return rfa_fail(log, RFA_ERR_IO, "%s: cannot be read again: %s; is the folder still there?", path,
                         strerror(errno));
-    fprintf(out, "<img width=\"%d\" height=\"%d\" alt=\"key frame\" src=\"data:image/jpeg;base64,", image->width,
-            image->height);
+    fprintf(out,
+            "<img width=\"%d\" height=\"%d\" style=\"aspect-ratio:%.6g\" alt=\"key frame\" "
+            "src=\"data:image/jpeg;base64,",
+            image->width, image->height, image->width * pixel_aspect / image->height);
     put_base64(out, jpeg);
     fputs("\">", out);
     fclose(jpeg);
@@ -109,7 +113,7 @@ static enum rfa_status put_image(FILE *out, const char *path, const struct rfa_i
 }
 
 /* By way of a file that is never completed: it goes away whatever happens. */
-static enum rfa_status put_jpeg(const struct page *p, const struct rfa_image *key)
+static enum rfa_status put_jpeg(const struct page *p, const struct rfa_image *key, double pixel_aspect)
 {
     struct rfa_output file = {.log = p->samples->log};
     struct rfa_picture small;
@@ -124,7 +128,7 @@ static enum rfa_status put_jpeg(const struct page *p, const struct rfa_image *ke
     enum rfa_status status = rfa_output_begin(&file, path, p->samples->log);
     if (status == RFA_OK) {
         const struct rfa_log named = rfa_output_log(&file);
-        status = put_image(p->out, rfa_output_name(&file), &image, &named);
+        status = put_image(p->out, rfa_output_name(&file), &image, pixel_aspect, &named);
         (void)rfa_output_end(&file, RFA_ERR_IO);
     }
     rfa_picture_free(&small);
@@ -143,7 +147,7 @@ static enum rfa_status put_key_frame(const struct page *p, const struct rfa_samp
         return rfa_fail(p->samples->log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
     enum rfa_status status = rfa_media_sample(&clip, path, &request, p->samples->log);
     if (status == RFA_OK)
-        status = put_jpeg(p, &clip->key);
+        status = put_jpeg(p, &clip->key, clip->pixel_aspect);
     rfa_clip_free(&clip);
     free(path);
     return status;
@@ -202,6 +206,10 @@ static void put_sample(const struct page *p, const struct graded *g)
     rfa_svg_escape(p->out, g->sample->video);
     if (!isnan(g->sample->at))
         fprintf(p->out, " at %.2f s", g->sample->at);
+    if (g->sample->clip.cut_short)
+        fputs(", cut short", p->out);
+    else if (g->sample->clip.damaged)
+        fputs(", damaged", p->out);
     fputs("</p></article>\n", p->out);
 }
 
@@ -257,8 +265,9 @@ static void put_head(const struct page *p)
     fprintf(p->out, "</title><style>%s</style></head>\n<body><h1>", STYLE);
     rfa_svg_escape(p->out, p->run->model);
     fprintf(p->out,
-            "</h1>\n<p>%zu samples answered, %zu without answer; %s weights; frames: %s</p>\n<div class=\"figures\">",
-            s->answered, s->failed, p->run->weights, p->run->sampling);
+            "</h1>\n<p>%zu samples answered, %zu without answer; %zu clips, %zu cut short, %zu damaged; "
+            "%s weights; frames: %s</p>\n<div class=\"figures\">",
+            s->answered, s->failed, s->clips, s->cut_short, s->damaged, p->run->weights, p->run->sampling);
     put_figure(p->out, "mAP", s->map);
     put_figure(p->out, "AUROC", s->auroc);
     put_figure(p->out, "mIoU", s->miou);

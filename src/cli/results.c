@@ -102,6 +102,9 @@ enum rfa_status rfa_results_write(FILE *out, const struct rfa_sample *sample, ui
     for (uint32_t i = 0; i < sample->action_count; i++)
         fprintf(out, "%s%u", i ? ", " : "", sample->actions[i] + 1u);
     fputs("]", out);
+    if (sample->clip.known)
+        fprintf(out, ", \"complete\": %s, \"damaged_packets\": %lld", sample->clip.cut_short ? "false" : "true",
+                (long long)sample->clip.damaged);
     if (sample->error) {
         fputs(", ", out);
         write_string(out, "error", sample->error);

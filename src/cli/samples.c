@@ -187,6 +187,16 @@ static const char *read_labels(const struct line *l)
     return NULL;
 }
 
+/* Annotations may have members of these names that mean something else. */
+static void read_clip(const struct line *l)
+{
+    const struct rfa_json *complete = rfa_json_member(l->tree, l->tree->node, "complete"),
+                          *damaged = member(l, "damaged_packets", RFA_JSON_NUMBER);
+    if (complete && (complete->kind == RFA_JSON_TRUE || complete->kind == RFA_JSON_FALSE) && damaged &&
+        damaged->number >= 0 && damaged->number < 1e15)
+        l->sample->clip = (struct rfa_sample_clip){true, complete->kind == RFA_JSON_FALSE, (int64_t)damaged->number};
+}
+
 /* What only results have. */
 static const char *read_answer(const struct line *l)
 {
@@ -227,6 +237,7 @@ const char *rfa_samples_add(struct rfa_samples *samples, const struct rfa_json_t
         wrong = read_labels(&l);
     if (!wrong)
         wrong = read_answer(&l);
+    read_clip(&l);
     samples->count += !wrong;
     return wrong;
 }

@@ -1,12 +1,19 @@
 /* Questions with their true answers, and what a model said: the annotations that `eval` reads, the results that it
  * writes and `score` reads. Both are JSON Lines; a line of results is a line of annotations with "predicted" and
- * "logits", or with "error". */
+ * "logits", or with "error", and where its video could be read with "complete" and "damaged_packets". */
 #ifndef RFA_CLI_SAMPLES_H
 #define RFA_CLI_SAMPLES_H
 
 #include <stdint.h>
 
 #include "json_tree.h"
+
+/* How its video was read. */
+struct rfa_sample_clip {
+    bool known; /* false: it could not be read, or the results are of a version that did not say */
+    bool cut_short;
+    int64_t damaged; /* packets that did not decode */
+};
 
 struct rfa_sample {
     const char *key; /* no other sample of the file has it */
@@ -18,7 +25,8 @@ struct rfa_sample {
     const char *error;   /* why there is no answer, or NULL */
     const float *logits; /* [classes], NULL without an answer */
     double predicted[4]; /* box */
-    size_t place;        /* in the order of reading */
+    struct rfa_sample_clip clip;
+    size_t place; /* in the order of reading */
 };
 
 struct rfa_samples {

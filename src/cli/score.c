@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "clip_groups.h"
 #include "metrics.h"
 
 uint32_t rfa_top_actions(uint32_t *top, uint32_t most, const float *score, uint32_t n)
@@ -116,11 +117,33 @@ static void score_samples(struct rfa_score *score, const struct rfa_samples *s)
     score->top1 = (double)hits / (double)labelled;
 }
 
+/* Counts a clip once for all its answers. */
+static enum rfa_status count_clips(struct rfa_score *score, const struct rfa_samples *s)
+{
+    struct rfa_clip_groups groups;
+    enum rfa_status status = rfa_clip_groups_make(&groups, s, 1, 1);
+    for (size_t i = 0; status == RFA_OK && i < groups.count; i++) {
+        const struct rfa_sample_clip *about = NULL;
+        for (size_t j = 0; j < groups.group[i].count; j++) {
+            const struct rfa_sample *sample = groups.order[groups.group[i].first + j];
+            if (sample->logits && (!about || !about->known))
+                about = &sample->clip;
+        }
+        score->clips += about != NULL;
+        score->unknown += about && !about->known;
+        score->cut_short += about && about->cut_short;
+        score->damaged += about && !about->cut_short && about->damaged > 0;
+    }
+    rfa_clip_groups_free(&groups);
+    return status;
+}
+
 enum rfa_status rfa_score_compute(struct rfa_score *score, struct rfa_samples *samples)
 {
     *score = (struct rfa_score){.map = NAN, .auroc = NAN};
     drop_repeated(score, samples);
     score_samples(score, samples);
+    RFA_TRY(count_clips(score, samples));
     return score_classes(score, samples);
 }
 
@@ -157,6 +180,9 @@ void rfa_score_print(const struct rfa_score *score, const struct rfa_results_run
         fprintf(out, "; %zu without answer are left out", score->failed);
     if (score->repeated)
         fprintf(out, "; %zu repeated ones count once", score->repeated);
+    fprintf(out, "\nclips    %9zu   %zu cut short, %zu damaged", score->clips, score->cut_short, score->damaged);
+    if (score->unknown)
+        fprintf(out, ", %zu of results that do not say", score->unknown);
     fputs("\n", out);
     snprintf(text, sizeof text, "average precision, weighted by support over %u classes", score->map_classes);
     print_figure(out, "mAP", score->map, text);
@@ -189,6 +215,8 @@ void rfa_score_print_json(const struct rfa_score *score, const struct rfa_result
 {
     fprintf(out, "{\"answered\": %zu, \"failed\": %zu, \"repeated\": %zu", score->answered, score->failed,
             score->repeated);
+    fprintf(out, ", \"clips\": %zu, \"clips_cut_short\": %zu, \"clips_damaged\": %zu, \"clips_unknown\": %zu",
+            score->clips, score->cut_short, score->damaged, score->unknown);
     json_number(out, "map", score->map);
     json_number(out, "auroc", score->auroc);
     json_number(out, "miou", score->miou);

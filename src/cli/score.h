@@ -13,6 +13,9 @@ struct rfa_class_score {
 
 struct rfa_score {
     size_t answered, failed, repeated; /* repeated: keys that came twice, of which the first answer counts */
+    size_t clips;                      /* of the answered samples; of them */
+    size_t cut_short, damaged;         /* were cut short; did not decode completely, though not cut short */
+    size_t unknown;                    /* are of results that do not say so */
     double map, auroc;                 /* weighted by support */
     uint32_t map_classes, auroc_classes;
     double miou, over_half; /* mean; share of IoU > 0.5 */

@@ -14,8 +14,7 @@ static const struct rfa_color ACCENT = {255, 190, 60, 255}, INK = {24, 22, 16, 2
 
 /* Measures of the picture to be made; all in its pixels. */
 struct layout {
-    int scale;         /* of the frame */
-    int width, height; /* of the frame, scaled */
+    int width, height; /* of the frame, its pixels made square, enlarged */
     int total_width, total_height;
     double size, pad, row; /* capitals, margin, from one line of text to the next */
     struct rfa_font regular, bold, small;
@@ -51,13 +50,21 @@ static void wrap_caption(struct layout *l, const char *caption)
     }
 }
 
-static void measure(struct layout *l, const struct rfa_image *frame, const struct rfa_annotation *a)
+/* One pixel or more of a side. */
+static int scaled(int side, double factor)
 {
+    return (int)fmax(1, round(side * factor));
+}
+
+static void measure_at(struct layout *l, const struct rfa_image *frame, const struct rfa_annotation *a, double shrink)
+{
+    double aspect = a->pixel_aspect >= 0.25 && a->pixel_aspect <= 4 ? a->pixel_aspect : 1;
+    int width = scaled(frame->width, fmax(aspect, 1) * shrink),
+        height = scaled(frame->height, shrink / fmin(aspect, 1));
     /* Enlarged to a readable width; slender frames get a wider canvas rather than an endless height. */
-    int wanted = (READABLE_WIDTH + frame->width - 1) / frame->width, possible = MAX_ENLARGED_HEIGHT / frame->height;
-    *l = (struct layout){.scale = wanted < possible ? wanted : possible > 1 ? possible : 1};
-    l->width = frame->width * l->scale;
-    l->height = frame->height * l->scale;
+    int wanted = (READABLE_WIDTH + width - 1) / width, possible = MAX_ENLARGED_HEIGHT / height;
+    int scale = wanted < possible ? wanted : possible > 1 ? possible : 1;
+    *l = (struct layout){.width = width * scale, .height = height * scale};
     l->total_width = l->width > READABLE_WIDTH ? l->width + l->width % 2 : READABLE_WIDTH;
     l->size = fmax(11, l->total_width * 0.0165);
     l->pad = 1.4 * l->size;
@@ -72,6 +79,16 @@ static void measure(struct layout *l, const struct rfa_image *frame, const struc
                 (a->note ? l->row : 0) - (l->row - l->size);
     l->total_height = l->height + (int)ceil(panel);
     l->total_height += l->total_height % 2;
+}
+
+/* A frame that would not fit with what stands under it is made smaller. */
+static void measure(struct layout *l, const struct rfa_image *frame, const struct rfa_annotation *a)
+{
+    double shrink = 1;
+    do {
+        measure_at(l, frame, a, shrink);
+        shrink *= 0.9;
+    } while (l->total_width > RFA_MEDIA_MAX_SIDE || l->total_height > RFA_MEDIA_MAX_SIDE);
 }
 
 /* ------------------------------------------------------------------ the frame */
@@ -91,15 +108,16 @@ static uint8_t sample(const struct rfa_image *frame, double x, double y, int cha
 
 static void copy_frame(const struct rfa_canvas *canvas, const struct layout *l, const struct rfa_image *frame)
 {
+    const double scale_x = (double)l->width / frame->width, scale_y = (double)l->height / frame->height;
     for (int y = 0; y < l->height; y++) {
         uint8_t *row = canvas->rgb + y * canvas->stride;
-        if (l->scale == 1) {
+        if (l->width == frame->width && l->height == frame->height) {
             memcpy(row, frame->rgb + y * frame->stride, (size_t)frame->width * 3);
             continue;
         }
         for (int x = 0; x < l->width; x++)
             for (int channel = 0; channel < 3; channel++)
-                row[3 * x + channel] = sample(frame, (x + 0.5) / l->scale - 0.5, (y + 0.5) / l->scale - 0.5, channel);
+                row[3 * x + channel] = sample(frame, (x + 0.5) / scale_x - 0.5, (y + 0.5) / scale_y - 0.5, channel);
     }
 }
 

@@ -107,6 +107,14 @@ static int64_t file_position(const struct rfa_clip_build *build, int64_t index, 
     return position < 0 ? 0 : position > (double)(files - 1) ? files - 1 : (int64_t)position;
 }
 
+/* A notice about a picture is that it is damaged. */
+static void count_damaged(void *user, enum rfa_status status, const char *message)
+{
+    struct rfa_clip_build *build = user;
+    build->damaged += status == RFA_OK;
+    (void)rfa_fail(build->log, status, "%s", message);
+}
+
 enum rfa_status rfa_clip_from_files(struct rfa_clip_build *build, const struct rfa_filelist *list)
 {
     const struct rfa_clip_request *r = build->request;
@@ -117,16 +125,18 @@ enum rfa_status rfa_clip_from_files(struct rfa_clip_build *build, const struct r
                         "%s: %g s is behind the end: %lld pictures are %g s at %g a second; give an earlier time",
                         build->path, r->at_seconds, (long long)files, (double)files / rate, rate);
     RFA_TRY(rfa_clip_build_plan(build, rfa_clip_request_is_window(r) ? r->window_frames : files));
+    const struct rfa_log counted = {count_damaged, build};
     const struct rfa_wanted *last = NULL;
     int64_t last_position = -1;
     for (int i = 0; i < build->wanted_count; i++) {
         struct rfa_wanted *wanted = &build->wanted[i];
         int64_t position = file_position(build, wanted->index, files);
         wanted->seconds = (double)position / rate;
+        wanted->pixel_aspect = 1; /* viewers ignore what pictures say of it */
         wanted->same = position == last_position ? last : NULL;
         if (wanted->same)
             continue;
-        RFA_TRY(rfa_media_read(&wanted->picture, list->path[position], build->log));
+        RFA_TRY(rfa_media_read(&wanted->picture, list->path[position], &counted));
         last = wanted;
         last_position = position;
     }
@@ -193,6 +203,7 @@ static enum rfa_status finish(struct rfa_clip **out, struct rfa_clip_build *buil
     }
     clip->width = clip->key.width;
     clip->height = clip->key.height;
+    clip->pixel_aspect = find_wanted(build, build->index[clip->frames])->pixel_aspect;
     for (int i = 0; i < build->wanted_count; i++) { /* the pixels change hands */
         clip->pictures[clip->picture_count++] = build->wanted[i].picture;
         build->wanted[i].picture = (struct rfa_picture){0};

@@ -9,6 +9,7 @@
 struct rfa_wanted {
     int64_t index; /* among the frames sampled from */
     double seconds;
+    double pixel_aspect;           /* as in struct rfa_clip */
     struct rfa_picture picture;    /* rgb NULL: not there yet, or shared */
     const struct rfa_wanted *same; /* has the picture of an equal frame; NULL: an own one */
 };

@@ -21,6 +21,7 @@ static enum rfa_status decode_all(struct rfa_clip_build *build, struct rfa_decod
             struct rfa_wanted *wanted = &build->wanted[next++];
             rfa_picture_free(&wanted->picture);
             wanted->seconds = rfa_decoder_seconds(decoder, RFA_FRAME_CURRENT);
+            wanted->pixel_aspect = rfa_decoder_pixel_aspect(decoder, RFA_FRAME_CURRENT);
             RFA_TRY(rfa_decoder_picture(decoder, RFA_FRAME_CURRENT, &wanted->picture));
             if (build->request->sampling == RFA_SAMPLING_STILL) {
                 *n = build->total;
@@ -101,6 +102,7 @@ static enum rfa_status take_until(struct rfa_clip_build *build, struct rfa_decod
         if (window_time(build->request, wanted->index) + TIME_TOLERANCE >= until)
             return RFA_OK;
         wanted->seconds = rfa_decoder_seconds(decoder, which);
+        wanted->pixel_aspect = rfa_decoder_pixel_aspect(decoder, which);
         wanted->same = first;
         if (first)
             continue;

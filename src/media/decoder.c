@@ -11,6 +11,7 @@
 
 #if RFA_WITH_FFMPEG
 
+#include "file_end.h"
 #include "libav.h"
 #include "rgb.h"
 
@@ -37,7 +38,8 @@ struct rfa_decoder {
     bool draining, ended; /* all was read; and every frame is out, which threads may delay by as many frames */
     bool device;
     bool incomplete;  /* the last packet read is shorter than the container says */
-    bool read_failed; /* reading ended by an error, not at the end */
+    bool early_end;   /* reading ended before the file's end should come */
+    int64_t last_end; /* where the last packet ended in the file; -1: unknown */
     int64_t damaged, flawed;
     int last_error;
     struct rfa_rgb rgb;
@@ -156,7 +158,7 @@ static void close_stream(struct rfa_decoder *d)
     avcodec_free_context(&d->codec);
     avformat_close_input(&d->container);
     d->stream = NULL;
-    d->draining = d->ended = d->incomplete = d->read_failed = false;
+    d->draining = d->ended = d->incomplete = d->early_end = false;
 }
 
 /* ------------------------------------------------------------------ decoding */
@@ -175,13 +177,14 @@ static bool feed(struct rfa_decoder *d)
         return true;
     }
     if (error < 0) {
-        d->read_failed = error != AVERROR_EOF;
-        if (d->read_failed)
+        d->early_end = rfa_file_end_is_early(d->container, error, d->last_end);
+        if (error != AVERROR_EOF)
             d->last_error = error;
         d->draining = true;
         error = avcodec_send_packet(d->codec, NULL);
     } else {
         /* An empty packet would mean the end to the decoder; in AVI it means "the same picture again". */
+        d->last_end = d->packet->pos < 0 ? -1 : d->packet->pos + d->packet->size;
         bool ours = d->packet->stream_index == d->stream->index && d->packet->size > 0;
         if (ours)
             d->incomplete = (d->packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
@@ -317,7 +320,7 @@ bool rfa_decoder_seek(struct rfa_decoder *d, double seconds)
     if (avformat_seek_file(d->container, d->stream->index, INT64_MIN, stamp, stamp, 0) < 0)
         return false;
     avcodec_flush_buffers(d->codec);
-    d->draining = d->ended = d->incomplete = d->read_failed = false;
+    d->draining = d->ended = d->incomplete = d->early_end = false;
     for (int i = 0; i < 2; i++)
         av_frame_unref(d->frame[i]);
     bool end;
@@ -369,6 +372,15 @@ enum rfa_status rfa_decoder_picture(struct rfa_decoder *d, enum rfa_which_frame 
 {
     const AVFrame *frame = d->frame[which];
     return rfa_rgb_convert(&d->rgb, out, frame, orientation_of(d, frame), d->path, d->log);
+}
+
+double rfa_decoder_pixel_aspect(const struct rfa_decoder *d, enum rfa_which_frame which)
+{
+    AVFrame *frame = d->frame[which];
+    AVRational ratio = av_guess_sample_aspect_ratio(d->container, d->stream, frame);
+    if (ratio.num <= 0 || ratio.den <= 0)
+        return 1;
+    return orientation_of(d, frame).swap ? 1 / av_q2d(ratio) : av_q2d(ratio);
 }
 
 /* Matroska's duration of a stream, "00:00:03.033000000"; 0 without one. */
@@ -433,7 +445,7 @@ void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *
         .damaged = d->damaged,
         .flawed = d->flawed,
         .ended = d->ended,
-        .broken_end = d->ended && (d->incomplete || d->read_failed),
+        .broken_end = d->ended && (d->incomplete || d->early_end),
         .seekable = seekable,
         .live = d->device || (!seekable && length <= 0),
     };
@@ -499,6 +511,13 @@ enum rfa_status rfa_decoder_picture(struct rfa_decoder *decoder, enum rfa_which_
     (void)which;
     *out = (struct rfa_picture){0};
     return RFA_ERR_UNSUPPORTED;
+}
+
+double rfa_decoder_pixel_aspect(const struct rfa_decoder *decoder, enum rfa_which_frame which)
+{
+    (void)decoder;
+    (void)which;
+    return 1;
 }
 
 bool rfa_decoder_seek(struct rfa_decoder *decoder, double seconds)

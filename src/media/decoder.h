@@ -25,6 +25,9 @@ double rfa_decoder_seconds(const struct rfa_decoder *decoder, enum rfa_which_fra
 /* The frame in RGB, upright. Free with rfa_picture_free. */
 enum rfa_status rfa_decoder_picture(struct rfa_decoder *decoder, enum rfa_which_frame which, struct rfa_picture *out);
 
+/* Width of a pixel of that picture / height; 1 where the file does not say. */
+double rfa_decoder_pixel_aspect(const struct rfa_decoder *decoder, enum rfa_which_frame which);
+
 /* Makes the first frame after a key frame at or before `seconds` CURRENT, there is no PREVIOUS. False: the file does
  * not allow it, or nothing decodes there; then only rewind and close may follow. Where it lands is for the caller to
  * check. */
@@ -34,7 +37,7 @@ bool rfa_decoder_seek(struct rfa_decoder *decoder, double seconds);
 enum rfa_status rfa_decoder_rewind(struct rfa_decoder *decoder);
 
 struct rfa_decoder_info {
-    int width, height;        /* as displayed */
+    int width, height;        /* upright, in pixels as stored */
     double frames_per_second; /* nominal; 0: unknown */
     double seconds;           /* length of the file counted from the first frame; 0: unknown */
     double video_end;         /* where its video ends by what it says of itself, counted likewise; 0: it does not say */
@@ -42,7 +45,7 @@ struct rfa_decoder_info {
     int64_t damaged;          /* packets so far that did not decode */
     int64_t flawed;           /* frames so far in which the decoder had to make something up */
     bool ended;               /* all was read, and every frame was delivered */
-    bool broken_end;          /* its last packet is incomplete, or reading failed */
+    bool broken_end;          /* its last packet or the file itself is incomplete, or reading failed */
     bool seekable;            /* the file can be read again */
     bool live;                /* a camera or a network stream */
 };

@@ -55,12 +55,14 @@ struct rfa_annotation {
     const float *probabilities; /* [count], 0 ... 1 */
     int count;                  /* 0 ... 10 */
     const char *note;           /* small print, such as file and time; NULL: none */
+    double pixel_aspect;        /* of the frame: width of its pixels / height; outside 1/4 ... 4: they are square */
 };
 
-/* A new picture: the frame with the box, the first label on it, and under it a panel with caption, labels and bars.
- * Frames less than 640 pixels wide are enlarged by a whole number. The size depends on the frame's size, on the caption
- * and count, not on the probabilities, so that a video's frames come out equal. Width and height are even. Free with
- * rfa_picture_free. */
+/* A new picture: the frame with the box, the first label on it, and under it a panel with caption, labels and bars. Its
+ * pixels are square: a frame whose pixels are not is stretched, wide ones in width, high ones in height. Frames less
+ * than 640 pixels wide are then enlarged by a whole number; those that would not fit into 16384 x 16384 pixels with the
+ * panel are made smaller. The size depends on the frame's size and shape of pixels, on the caption and count, not on
+ * the probabilities, so that a video's frames come out equal. Width and height are even. Free with rfa_picture_free. */
 RFA_CHECKED enum rfa_status rfa_media_annotate(struct rfa_picture *out, const struct rfa_image *frame,
                                                const struct rfa_annotation *annotation, const struct rfa_log *log);
 

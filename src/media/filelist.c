@@ -139,7 +139,11 @@ enum rfa_status rfa_filelist_open(struct rfa_filelist *list, bool *is_list, cons
         status = list_glob(list, path, log);
     else
         *is_list = false;
-    if (status == RFA_OK && *is_list && list->count == 0)
+    if (status == RFA_OK && *is_list && list->count == 0 && !exists)
+        status =
+            rfa_fail(log, RFA_ERR_FORMAT,
+                     "%s: there is no such file, and no picture whose name fits it as a pattern; check the name", path);
+    else if (status == RFA_OK && *is_list && list->count == 0)
         status = rfa_fail(
             log, RFA_ERR_FORMAT,
             "%s: holds no picture; give a video file, or frames ending in .jpg, .jpeg, .png, .bmp, .webp or .ppm",

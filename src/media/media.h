@@ -11,8 +11,8 @@
  * own messages are never printed; the last one of the calling thread becomes part of ours.
  *
  * Pixels are those that the ffmpeg program writes with `-pix_fmt rgb24`: display orientation applied, sample aspect
- * ratio ignored. JPEG files are decoded as libjpeg-turbo does by default (accurate DCT, smooth chroma), their EXIF
- * orientation applied.
+ * ratio told (pixel_aspect) but not applied, as the readers of the reference (decord, OpenCV) do. JPEG files are
+ * decoded as libjpeg-turbo does by default (accurate DCT, smooth chroma), their EXIF orientation applied.
  *
  * Failures: one message through `log` (may be NULL) that names the file, the reason and the remedy; the out-parameter
  * is NULL. Notices (status RFA_OK) report a file that is cut short, and damaged data that was passed over or mended.
@@ -66,10 +66,11 @@ struct rfa_clip_frame {
 
 struct rfa_clip {
     int frames;                   /* T */
-    int width, height;            /* of the key frame, as displayed */
+    int width, height;            /* of the key frame, upright, in pixels as stored */
+    double pixel_aspect;          /* of it: width of a pixel / height; 1 where the file does not say */
     int64_t total;                /* frames sampled from: all of the video, or the window */
     bool cut_short;               /* the video ends before it should; there was a notice */
-    int64_t damaged;              /* packets of the video that did not decode; likewise */
+    int64_t damaged;              /* packets of the video that did not decode, pictures that are damaged; likewise */
     struct rfa_image *images;     /* [frames]; equal frames share their pixels */
     struct rfa_clip_frame *shown; /* [frames] */
     struct rfa_image key;
@@ -108,7 +109,8 @@ struct rfa_stream_options {
 };
 
 struct rfa_stream_info {
-    int width, height;        /* as displayed; 0 for a folder, whose pictures may differ */
+    int width, height;        /* upright, in pixels as stored; 0 for a folder, whose pictures may differ */
+    double pixel_aspect;      /* of the first frame, as in struct rfa_clip */
     double frames_per_second; /* nominal, of what is delivered; 0: unknown */
     double seconds;           /* length; 0: unknown or endless */
     bool live;                /* a camera or a network stream: frames come at their own pace */
@@ -142,8 +144,9 @@ struct rfa_media_writer;
  * work whose result it shall hold. */
 RFA_CHECKED enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log);
 
-/* Starts a video file; container by the ending of path, codec H.264 or else MPEG-4 or what the container takes. An odd
- * last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides 16 ... 16384. */
+/* Starts a video file of square pixels; container by the ending of path, codec H.264 or else MPEG-4 or what the
+ * container takes. An odd last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides
+ * 16 ... 16384. */
 RFA_CHECKED enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width,
                                                   int height, double frames_per_second, const struct rfa_log *log);
 

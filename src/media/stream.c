@@ -82,11 +82,17 @@ void rfa_media_stream_close(struct rfa_media_stream **stream)
 
 void rfa_media_stream_describe(const struct rfa_media_stream *s, struct rfa_stream_info *info)
 {
-    *info = (struct rfa_stream_info){.frames_per_second = FOLDER_RATE, .seconds = (double)s->list.count / FOLDER_RATE};
+    *info = (struct rfa_stream_info){
+        .pixel_aspect = 1, .frames_per_second = FOLDER_RATE, .seconds = (double)s->list.count / FOLDER_RATE};
     if (s->decoder) {
         struct rfa_decoder_info d;
         rfa_decoder_describe(s->decoder, &d);
-        *info = (struct rfa_stream_info){d.width, d.height, d.frames_per_second, d.seconds, d.live};
+        *info = (struct rfa_stream_info){.width = d.width,
+                                         .height = d.height,
+                                         .pixel_aspect = rfa_decoder_pixel_aspect(s->decoder, RFA_FRAME_CURRENT),
+                                         .frames_per_second = d.frames_per_second,
+                                         .seconds = d.seconds,
+                                         .live = d.live};
     }
     double limit = s->options.frames_per_second;
     if (limit > 0 && (info->frames_per_second == 0 || limit < info->frames_per_second))

@@ -19,8 +19,9 @@ static const double MIN_RATE = 1, MAX_RATE = 240;
 
 struct rfa_media_writer {
     const struct rfa_log *log;
-    char *path;
-    int width, height; /* as the caller gives them */
+    char *url;         /* what FFmpeg is to open */
+    const char *path;  /* the end of it, as the caller gives it */
+    int width, height; /* likewise */
     AVFormatContext *container;
     AVStream *stream;
     AVCodecContext *codec;
@@ -54,6 +55,7 @@ static int open_codec(struct rfa_media_writer *w, const AVCodec *codec)
     w->codec->width = w->width & ~1; /* 4:2:0 has half a chroma sample for an odd one */
     w->codec->height = w->height & ~1;
     w->codec->pix_fmt = codec->id == AV_CODEC_ID_MJPEG ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+    w->codec->sample_aspect_ratio = (AVRational){1, 1};
     w->codec->time_base = av_inv_q(rate);
     w->codec->framerate = rate;
     w->codec->gop_size = 50;
@@ -74,9 +76,10 @@ static int open_file(struct rfa_media_writer *w)
     if (error < 0)
         return error;
     w->stream->time_base = w->codec->time_base;
+    w->stream->sample_aspect_ratio = w->codec->sample_aspect_ratio;
     w->stream->avg_frame_rate = w->codec->framerate;
     if (!(w->container->oformat->flags & AVFMT_NOFILE) &&
-        (error = avio_open(&w->container->pb, w->path, AVIO_FLAG_WRITE)) < 0)
+        (error = avio_open(&w->container->pb, w->url, AVIO_FLAG_WRITE)) < 0)
         return error;
     return avformat_write_header(w->container, NULL);
 }
@@ -137,7 +140,7 @@ static void close_writer(struct rfa_media_writer *w)
     av_packet_free(&w->packet);
     av_frame_free(&w->frame);
     sws_freeContext(w->scaler);
-    free(w->path);
+    free(w->url);
 }
 
 static void free_writer(struct rfa_media_writer **writer)
@@ -147,12 +150,17 @@ static void free_writer(struct rfa_media_writer **writer)
     *writer = NULL;
 }
 
+/* Named as a file, so that a colon in the name is not taken for a protocol. */
 static bool set_path(struct rfa_media_writer *w, const char *path)
 {
-    w->path = malloc(strlen(path) + 1);
-    if (w->path)
-        strcpy(w->path, path);
-    return w->path != NULL;
+    const char *protocol = strstr(path, "://") ? "" : "file:";
+    size_t size = strlen(protocol) + strlen(path) + 1;
+    w->url = malloc(size);
+    if (!w->url)
+        return false;
+    snprintf(w->url, size, "%s%s", protocol, path);
+    w->path = w->url + strlen(protocol);
+    return true;
 }
 
 enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
