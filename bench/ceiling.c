@@ -14,23 +14,17 @@ const struct rfa_loop_row rfa_loop_rows[] = {
 };
 const size_t rfa_loop_count = sizeof rfa_loop_rows / sizeof rfa_loop_rows[0];
 
-/* What a tier inherits where it has no row of its own. */
-static const char *inherited(const char *isa)
-{
-    if (strcmp(isa, "amx") == 0 || strcmp(isa, "avx512vnni") == 0)
-        return "avx512";
-    if (strcmp(isa, "i8mm") == 0 || strcmp(isa, "dotprod") == 0)
-        return "neon";
-    return NULL;
-}
-
+/* The last row that the tier's instructions suffice for: its own, else one of what it builds on. */
 const struct rfa_loop_row *rfa_loop_find(const char *kind, const char *isa)
 {
-    for (; isa; isa = inherited(isa))
-        for (size_t i = 0; i < rfa_loop_count; i++)
-            if (strcmp(rfa_loop_rows[i].kind, kind) == 0 && strcmp(rfa_loop_rows[i].isa, isa) == 0)
-                return &rfa_loop_rows[i];
-    return NULL;
+    const struct rfa_loop_row *best = NULL;
+    uint32_t bits;
+    if (rfa_cpu_mask(&bits, isa) != RFA_OK)
+        return NULL;
+    for (size_t i = 0; i < rfa_loop_count; i++)
+        if (strcmp(rfa_loop_rows[i].kind, kind) == 0 && !(rfa_loop_rows[i].bits & ~bits))
+            best = &rfa_loop_rows[i];
+    return best;
 }
 
 struct pass {

@@ -21,6 +21,7 @@ enum rfa_cpu_bits {
     RFA_CPU_AVX512 = 1 << 1,  /* AVX512 F, BW, VL, DQ beside AVX2; opmask and ZMM state enabled by the OS */
     RFA_CPU_VNNI = 1 << 2,    /* AVX512_VNNI */
     RFA_CPU_AMX = 1 << 3,     /* AMX-TILE and AMX-INT8; tile state enabled by the OS and granted to this process */
+    RFA_CPU_AVXVNNI = 1 << 4, /* AVX_VNNI (VPDPBUSD in the VEX encoding) beside AVX2 */
     RFA_CPU_NEON = 1 << 8,    /* Advanced SIMD of ARMv8.0-A */
     RFA_CPU_DOTPROD = 1 << 9, /* SDOT */
     RFA_CPU_I8MM = 1 << 10    /* SMMLA */

@@ -23,6 +23,11 @@ struct leaf {
     uint32_t eax, ebx, ecx, edx;
 };
 
+/* The words of CPUID that bundles need; zero where the processor does not answer. */
+struct cpuid {
+    struct leaf one, seven, seven_one; /* leaf 7: subleaves 0 and 1 */
+};
+
 static bool has(uint32_t word, uint32_t bits)
 {
     return (word & bits) == bits;
@@ -46,47 +51,59 @@ static bool tiles_granted(void)
 #endif
 }
 
-/* Each word of CPUID that a bundle needs; zero where the processor does not answer. */
-static void ask_cpu(struct leaf *one, struct leaf *seven)
+static void ask_leaf(struct leaf *leaf, uint32_t number, uint32_t subleaf)
 {
-    *one = *seven = (struct leaf){0};
-    if (__get_cpuid(1, &one->eax, &one->ebx, &one->ecx, &one->edx))
-        __get_cpuid_count(7, 0, &seven->eax, &seven->ebx, &seven->ecx, &seven->edx);
+    __get_cpuid_count(number, subleaf, &leaf->eax, &leaf->ebx, &leaf->ecx, &leaf->edx);
 }
 
-static uint32_t bundles(const struct leaf *one, const struct leaf *seven)
+static struct cpuid ask_cpu(void)
+{
+    struct cpuid c = {0};
+    ask_leaf(&c.one, 1, 0);
+    ask_leaf(&c.seven, 7, 0);
+    if (c.seven.eax >= 1) /* the last subleaf */
+        ask_leaf(&c.seven_one, 7, 1);
+    return c;
+}
+
+static uint32_t bundles(const struct cpuid *c)
 {
     const uint32_t fma = 1u << 12, avx = 1u << 28, f16c = 1u << 29;                           /* leaf 1 ECX */
     const uint32_t avx2 = 1u << 5, f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31; /* leaf 7 EBX */
     const uint32_t vnni = 1u << 11;                                                           /* leaf 7 ECX */
     const uint32_t tile = 1u << 24, int8 = 1u << 25;                                          /* leaf 7 EDX */
-    if (!has(one->ecx, fma | avx | f16c) || !has(seven->ebx, avx2))
+    const uint32_t avx_vnni = 1u << 4;                                                        /* leaf 7.1 EAX */
+    if (!has(c->one.ecx, fma | avx | f16c) || !has(c->seven.ebx, avx2))
         return 0;
-    if (!has(seven->ebx, f | dq | bw | vl))
-        return RFA_CPU_AVX2;
-    return RFA_CPU_AVX2 | RFA_CPU_AVX512 | (has(seven->ecx, vnni) ? RFA_CPU_VNNI : 0u) |
-           (has(seven->edx, tile | int8) ? RFA_CPU_AMX : 0u);
+    const uint32_t ymm = RFA_CPU_AVX2 | (has(c->seven_one.eax, avx_vnni) ? RFA_CPU_AVXVNNI : 0u);
+    if (!has(c->seven.ebx, f | dq | bw | vl))
+        return ymm;
+    return ymm | RFA_CPU_AVX512 | (has(c->seven.ecx, vnni) ? RFA_CPU_VNNI : 0u) |
+           (has(c->seven.edx, tile | int8) ? RFA_CPU_AMX : 0u);
 }
 
 uint32_t rfa_cpu_present(void)
 {
-    struct leaf one, seven;
-    ask_cpu(&one, &seven);
-    return bundles(&one, &seven);
+    const struct cpuid c = ask_cpu();
+    return bundles(&c);
+}
+
+/* Those of the bundles whose registers the system saves on a context switch. */
+static uint32_t saved(uint32_t cpu, uint64_t state)
+{
+    if ((state & XCR0_YMM) != XCR0_YMM)
+        return 0;
+    if ((state & XCR0_ZMM) != XCR0_ZMM)
+        return cpu & (RFA_CPU_AVX2 | RFA_CPU_AVXVNNI);
+    return (state & XCR0_TILES) == XCR0_TILES ? cpu : cpu & ~(uint32_t)RFA_CPU_AMX;
 }
 
 uint32_t rfa_cpu_detect(void)
 {
     const uint32_t osxsave = 1u << 27; /* leaf 1 ECX */
-    struct leaf one, seven;
-    ask_cpu(&one, &seven);
-    uint32_t cpu = bundles(&one, &seven);
-    uint64_t state = has(one.ecx, osxsave) ? enabled_state() : 0;
-    if ((state & XCR0_YMM) != XCR0_YMM)
-        return 0;
-    if ((state & XCR0_ZMM) != XCR0_ZMM)
-        return cpu & RFA_CPU_AVX2;
-    if (cpu & RFA_CPU_AMX && ((state & XCR0_TILES) != XCR0_TILES || !tiles_granted()))
+    const struct cpuid c = ask_cpu();
+    uint32_t cpu = saved(bundles(&c), has(c.one.ecx, osxsave) ? enabled_state() : 0);
+    if (cpu & RFA_CPU_AMX && !tiles_granted())
         cpu &= ~(uint32_t)RFA_CPU_AMX;
     return cpu;
 }

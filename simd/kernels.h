@@ -1,6 +1,6 @@
 /* The kernels: contracts, types, and the table a session chooses once.
  *
- * Naming    rfa_<kernel>_<isa>, isa one of: c avx2 avx512 avx512vnni amx neon dotprod i8mm (the list is closed; the
+ * Naming    rfa_<kernel>_<isa>, isa one of those in tiers.def (the list is closed; the
  * same words are file suffixes, rows of kernels.def, values of --cpu and labels of the benchmark). Result    every
  * variant gives the bits of rfa_<kernel>_c on every input, NaN payloads excepted (any NaN equals any NaN). Memory
  * kernels allocate nothing, keep no state, start no thread and touch exactly the shapes stated. Order     "sum16(x)":

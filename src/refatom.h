@@ -135,8 +135,8 @@ struct rfa_options {
 
 RFA_API void rfa_options_default(struct rfa_options *options);
 
-/* The cpu_mask that allows a tier and everything below it: "c", "avx2", "avx512", "avx512vnni", "amx", "neon",
- * "dotprod", "i8mm", "auto". RFA_ERR_ARG for any other word. */
+/* The cpu_mask that allows a tier and what it builds on: "c", "avx2", "avx512", "avxvnni" (no AVX-512), "avx512vnni",
+ * "amx", "neon", "dotprod", "i8mm", "auto". RFA_ERR_ARG for any other word. */
 RFA_API RFA_CHECKED enum rfa_status rfa_cpu_mask(uint32_t *mask, const char *tier);
 
 /* The fastest tier this machine offers under the mask, as one of the words above. Static storage. */

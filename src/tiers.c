@@ -6,19 +6,13 @@
 
 struct tier {
     const char *name;
-    uint32_t bits; /* this tier and all below it */
+    uint32_t bits; /* with those that it builds on */
 };
 
-/* Slowest first within an architecture. */
 static const struct tier tiers[] = {
-    {"c", 0},
-    {"avx2", RFA_CPU_AVX2},
-    {"avx512", RFA_CPU_AVX2 | RFA_CPU_AVX512},
-    {"avx512vnni", RFA_CPU_AVX2 | RFA_CPU_AVX512 | RFA_CPU_VNNI},
-    {"amx", RFA_CPU_AVX2 | RFA_CPU_AVX512 | RFA_CPU_VNNI | RFA_CPU_AMX},
-    {"neon", RFA_CPU_NEON},
-    {"dotprod", RFA_CPU_NEON | RFA_CPU_DOTPROD},
-    {"i8mm", RFA_CPU_NEON | RFA_CPU_DOTPROD | RFA_CPU_I8MM},
+#define TIER(isa, bits, own, what) {#isa, (uint32_t)(bits)},
+#include "tiers.def"
+#undef TIER
 };
 
 enum { TIERS = sizeof tiers / sizeof tiers[0] };

@@ -12,6 +12,13 @@ want=data/int8.sha256
 [ "$mode" != write ] || : >"$want"
 runs=0
 
+# The tiers that this machine has and this build knows; they take part.
+tiers="" elsewhere=""
+[ "$mode" != full ] || for tier in $(sed -n 's/^TIER(\([a-z0-9]*\),.*/\1/p' ../simd/tiers.def); do
+    # shellcheck disable=SC2086
+    case $($refatom info --cpu --cpu-cap "$tier") in "tier $tier"*) tiers="$tiers $tier" ;; *) elsewhere="$elsewhere $tier" ;; esac
+done
+
 # The three cases have too few tokens for int8 attention (INT8_KEYS in src/graph.c). nano197 is data/nano.json with patches so small that a frame
 # has 197; weights are random and the inputs nano2's, on which the size of a patch has no influence.
 make_nano197() {
@@ -47,7 +54,7 @@ for name in micro1 nano2 nano3 nano197; do
     write) echo "$(digest $name)  $name" >>"$want" ;;
     quick) check $name --threads 2 ;;
     *)
-        for tier in c avx2 avx512 avx512vnni auto; do
+        for tier in $tiers auto; do
             for threads in 1 2 7; do
                 check $name --cpu $tier --threads $threads --group 2
             done
@@ -60,4 +67,4 @@ for name in micro1 nano2 nano3 nano197; do
         ;;
     esac
 done
-[ "$mode" = write ] || echo "test_digest: $runs runs, the digests of tests/$want"
+[ "$mode" = write ] || echo "test_digest: $runs runs on${tiers:- the fastest tier}, not on${elsewhere:- others}: the digests of tests/$want"

@@ -17,7 +17,8 @@ struct row {
     const struct rfa_gemm_s8 *kernel; /* NULL: a row of another slot */
 };
 
-extern rfa_gemm_s8_t rfa_gemm_s8_amx_emulated; /* gemm_s8_amx_emulated.c */
+/* <name>.c beside this file */
+extern rfa_gemm_s8_t rfa_gemm_s8_amx_emulated, rfa_gemm_s8_avxvnni_emulated;
 
 /* Only rows of this slot have this type, so only they are referred to. */
 #define KERNEL(slot, isa, bits)                                                                                        \
@@ -26,6 +27,9 @@ static const struct row rows[] = {
 #include "../simd/kernels.def"
 #ifdef RFA_TEST_AMX_EMULATED
     {"gemm_s8/amx, emulated tiles", RFA_CPU_AVX512, &rfa_gemm_s8_amx_emulated},
+#endif
+#ifdef RFA_TEST_AVXVNNI_EMULATED
+    {"gemm_s8/avxvnni, emulated VPDPBUSD", RFA_CPU_AVX2, &rfa_gemm_s8_avxvnni_emulated},
 #endif
 };
 #undef KERNEL
@@ -334,8 +338,11 @@ static void many_rows(const struct row *row)
         s.relu_last = m % 4 < 2;
         compare(row, &s);
     }
-    struct shape s = {.m = 301, .n = 67, .k = 131, .a_scale_step = 1, .bias = true};
-    compare(row, &s);
+    const size_t most[] = {row->kernel->mc, 301}; /* a whole block of rows, and three of even height */
+    for (size_t i = 0; i < 2; i++) {
+        struct shape s = {.m = most[i], .n = 67, .k = 131, .a_scale_step = 1, .bias = true};
+        compare(row, &s);
+    }
     struct shape wide = {
         .m = 100, .n = 516, .k = 8200, .a_scale_step = 1, .bias = true}; /* more rows than a cache takes */
     compare(row, &wide);

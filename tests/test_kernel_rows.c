@@ -21,7 +21,11 @@ static const struct row {
 #undef KERNEL
 };
 
-static const char *const isas[] = {"c", "avx2", "avx512", "avx512vnni", "amx", "neon", "dotprod", "i8mm"};
+static const char *const isas[] = {
+#define TIER(isa, bits, own, what) #isa,
+#include "../simd/tiers.def"
+#undef TIER
+};
 
 enum { ROWS = sizeof rows / sizeof *rows, ISAS = sizeof isas / sizeof *isas };
 

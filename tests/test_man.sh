@@ -33,5 +33,8 @@ if command -v bash >/dev/null 2>&1; then
     done
     complete run --an | grep -qx -e --annotate || { echo "the completion does not offer --annotate" >&2; failed=1; }
     complete run m.gguf --cpu avx51 | grep -qx avx512vnni || { echo "the completion does not offer the tiers" >&2; failed=1; }
+    complete run m.gguf --cpu "" >"$work/tiers"
+    [ "$(sed -n 's/^TIER(\([a-z0-9]*\),.*/\1/p' "$cli/../../simd/tiers.def"; echo auto)" = "$(cat "$work/tiers")" ] ||
+        { echo "the completion does not offer all tiers, but" $(cat "$work/tiers") >&2; failed=1; }
 fi
 exit $failed

@@ -337,7 +337,11 @@ static void threads_give_the_same_bits(void **state)
 static void tiers_give_the_same_bits(void **state)
 {
     (void)state;
-    static const char *const tiers[] = {"avx2", "avx512", "avx512vnni", "amx", "neon", "dotprod", "i8mm", "auto"};
+    static const char *const tiers[] = {
+#define TIER(isa, bits, own, what) #isa,
+#include "tiers.def"
+#undef TIER
+        "auto"};
     const struct model_case *const cases[] = {&micro, &nano, &first};
     struct outcome plain[3], other;
     struct rfa_options options = defaults();
@@ -382,8 +386,13 @@ static void int8_gives_the_same_bits(void **state)
         int threads;
         uint32_t group;
     } runs[] = {
-        {"avx2", 1, 2}, {"avx512", 1, 2}, {"avx512vnni", 1, 2}, {"amx", 1, 2},  {"neon", 1, 2}, {"dotprod", 1, 2},
-        {"i8mm", 1, 2}, {"auto", 2, 2},   {"auto", 7, 2},       {"auto", 1, 1}, {"auto", 2, 8},
+#define TIER(isa, bits, own, what) {#isa, 1, 2},
+#include "tiers.def"
+#undef TIER
+        {"auto", 2, 2},
+        {"auto", 7, 2},
+        {"auto", 1, 1},
+        {"auto", 2, 8},
     };
     struct outcome plain, other;
     struct rfa_options options = defaults();

@@ -6,9 +6,9 @@
     begins[label] = count + 1
     next
 }
-/^\t[a-z]/ {
+/^\t[a-z{]/ {
     line[++count] = $0
-    if ($1 ~ /^(b|b\.[a-z]+|b[a-z][a-z]|cbn?z|tbn?z)$/ && ($NF in begins) && begins[$NF] > last_back) {
+    if ($1 ~ /^(j[a-z]+|b|b\.[a-z]+|b[a-z][a-z]|cbn?z|tbn?z)$/ && ($NF in begins) && begins[$NF] > last_back) {
         multiplications = 0
         for (i = begins[$NF]; i <= count; i++)
             multiplications += line[i] ~ pattern

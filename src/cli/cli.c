@@ -91,6 +91,19 @@ bool rfa_cli_number(long *out, const char *option, const char *text, long least,
     return true;
 }
 
+bool rfa_cli_tier(uint32_t *mask, const char *option, const char *tier)
+{
+    static const char all[] =
+#define TIER(isa, bits, own, what) #isa " "
+#include "tiers.def"
+#undef TIER
+        "auto";
+    if (rfa_cpu_mask(mask, tier) == RFA_OK)
+        return true;
+    fprintf(stderr, "refatom: %s: '%s' is none of %s\n", option, tier, all);
+    return false;
+}
+
 bool rfa_cli_real(double *out, const char *option, const char *text)
 {
     char *end;
@@ -148,11 +161,8 @@ bool rfa_cli_session_options(struct rfa_options *options, const struct rfa_cli_s
               stderr);
     options->threads = (int)threads;
     options->frame_group = (uint32_t)group;
-    if (given->cpu && rfa_cpu_mask(&options->cpu_mask, given->cpu) != RFA_OK) {
-        fprintf(stderr, "refatom: --cpu: '%s' is none of c avx2 avx512 avx512vnni amx neon dotprod i8mm auto\n",
-                given->cpu);
+    if (given->cpu && !rfa_cli_tier(&options->cpu_mask, "--cpu", given->cpu))
         return false;
-    }
     if (given->device && rfa_device_by_name(&options->device, given->device) != RFA_OK) {
         fprintf(stderr, "refatom: --device: '%s' is none of cpu cuda\n", given->device);
         return false;

@@ -68,6 +68,9 @@ RFA_CHECKED enum rfa_status rfa_cli_create_session(rfa_session **session, const 
 bool rfa_cli_number(long *out, const char *option, const char *text, long least, long most);
 bool rfa_cli_real(double *out, const char *option, const char *text);
 
+/* rfa_cpu_mask(); false after a message that names the option and the tiers there are. */
+bool rfa_cli_tier(uint32_t *mask, const char *option, const char *tier);
+
 /* Whether the path is a folder; false after a message that names the option. */
 bool rfa_cli_is_folder(const char *option, const char *path);
 

@@ -30,7 +30,7 @@ static const char help[] =
     "  --sessions N,M  with --devices: so many sessions at once, 1 to 64; the CPU's threads are divided among them\n"
     "  --svg FILE      with --devices: a chart\n"
     "  --threads N     default auto: one for each processor of --affinity (big, all or a list, as in refatom run)\n"
-    "  --cpu TIER      use no faster kernels than c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm; default auto\n"
+    "  --cpu TIER      use no faster kernels than those of a tier that 'refatom info --cpu' lists; default auto\n"
     "  --cache KIB     second-level cache of a core, for the size of tasks; default: what the system tells\n"
     "  --group N       frames that pass through the vision encoder together, default 2\n"
     "  --json          one JSON object a line\n";

@@ -15,7 +15,7 @@ static const char help[] =
     "side's, the cosine, and the first value that differs. Nearest tokens that changed come with the margins by which\n"
     "they won, and so do detections that only one side takes for a person. The first device is compared with each of\n"
     "the others. Nothing is stored: the memory is that of two sessions (refatom plan).\n\n"
-    "  --devices A,B      cpu, cpu:TIER (c, avx2, avx512, avx512vnni, amx, neon, dotprod, i8mm) or cuda\n"
+    "  --devices A,B      cpu, cpu:TIER ('refatom info --cpu' lists them) or cuda\n"
     "  --against MODEL2   another file of the same configuration, int8 against float for example, on the second "
     "device\n"
     "                     if two are given\n"

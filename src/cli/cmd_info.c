@@ -13,11 +13,8 @@ static const char help[] =
 static int print_cpu(const char *cap)
 {
     uint32_t mask = UINT32_MAX;
-    if (cap && rfa_cpu_mask(&mask, cap) != RFA_OK) {
-        fprintf(stderr, "refatom: --cpu-cap: '%s' is none of c avx2 avx512 avx512vnni amx neon dotprod i8mm auto\n",
-                cap);
+    if (cap && !rfa_cli_tier(&mask, "--cpu-cap", cap))
         return EXIT_USAGE;
-    }
     rfa_cpu_report(mask);
     struct rfa_cores cores;
     rfa_cores_allowed(&cores);

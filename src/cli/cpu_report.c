@@ -24,27 +24,25 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 struct bundle {
     uint32_t bit;
-    bool built; /* this build is for its family of processors */
     const char *isa, *what;
 };
 
-#ifdef RFA_NO_SIMD
-enum { SIMD = 0 };
-#else
-enum { SIMD = 1 };
-#endif
-
 static const struct bundle bundles[] = {
-    {RFA_CPU_AVX2, SIMD &&RFA_ARCH_X86_64, "avx2", "AVX2, FMA, F16C"},
-    {RFA_CPU_AVX512, SIMD &&RFA_ARCH_X86_64, "avx512", "AVX-512 F, BW, VL, DQ"},
-    {RFA_CPU_VNNI, SIMD &&RFA_ARCH_X86_64, "avx512vnni", "AVX-512 VNNI (VPDPBUSD)"},
-    {RFA_CPU_AMX, SIMD &&RFA_ARCH_X86_64, "amx", "AMX tiles, int8 (TDPBSSD)"},
-    {RFA_CPU_NEON, SIMD &&RFA_ARCH_AARCH64, "neon", "Advanced SIMD"},
-    {RFA_CPU_DOTPROD, SIMD &&RFA_ARCH_AARCH64, "dotprod", "SDOT"},
-    {RFA_CPU_I8MM, SIMD &&RFA_ARCH_AARCH64, "i8mm", "SMMLA"},
+#define TIER(isa, bits, own, what) {(uint32_t)(own), #isa, what},
+#include "tiers.def"
+#undef TIER
 };
 
 enum { BUNDLES = sizeof bundles / sizeof bundles[0] };
+
+/* Some kernel of this build can use it: it is for that family of processors, and its compiler knew the instructions. */
+static bool built(uint32_t bit)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].bits & bit)
+            return true;
+    return bit == 0;
+}
 
 /* Why `bits` are not all usable under the mask; NULL if they are. */
 static const char *reason(uint32_t bits, uint32_t mask)
@@ -61,7 +59,7 @@ static void print_bundles(uint32_t mask)
 {
     for (int i = 0; i < BUNDLES; i++) {
         const struct bundle *b = &bundles[i];
-        const char *why = b->built ? reason(b->bit, mask) : "not in this build";
+        const char *why = built(b->bit) ? reason(b->bit, mask) : "not in this build";
         printf("  %-11s %-28s %s%s\n", b->isa, b->what, why ? "no: " : "yes", why ? why : "");
     }
 }

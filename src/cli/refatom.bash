@@ -11,8 +11,12 @@ _refatom()
     fi
     case $before in
     --cpu | --cpu-cap)
-        [[ ${COMP_WORDS[1]} == info && $before == --cpu ]] ||
-            { mapfile -t COMPREPLY < <(compgen -W "c avx2 avx512 avx512vnni amx neon dotprod i8mm auto" -- "$word"); return; }
+        if [[ ${COMP_WORDS[1]} != info || $before != --cpu ]]; then
+            local tiers
+            tiers=$("$program" info --cpu 2>/dev/null | sed -n '/^instruction sets/,/^kernels/s/^  \([a-z0-9]*\) .*/\1/p')
+            mapfile -t COMPREPLY < <(compgen -W "$tiers auto" -- "$word")
+            return
+        fi
         ;;
     --devices)
         mapfile -t COMPREPLY < <(compgen -W "cpu,cuda cpu:c,cpu" -- "$word")
