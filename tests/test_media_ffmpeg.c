@@ -53,6 +53,8 @@ static const struct film films[] = {
     {"studio.gxf", "size=720x576:rate=25:duration=0.2", "-c:v mpeg2video"},
     {"studio.mxf", "size=96x64:rate=25:duration=1", "-c:v mpeg2video"},
     {"game.roq", "size=128x64:rate=30:duration=0.5", ""},
+    {"game_with_sound.roq", "size=128x64:rate=30:duration=0.5",
+     "-f lavfi -i sine=sample_rate=22050:duration=0.5 -ac 1 -c:a roq_dpcm"},
     {"fragments.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -movflags frag_keyframe+empty_moov"},
     {"flash.swf", "size=96x64:rate=10:duration=1", "-c:v flv"},
     {"index.nut", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p"},
