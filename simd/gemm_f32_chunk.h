@@ -4,6 +4,7 @@
  * So a few rows of weights stay in L1 while many rows of a pass by, and those stay in L2 until all weights have met
  * them. Where TILE_N rows of weights are too long for L1, k is cut into chunks, and the partial sums of ROWS rows wait
  * on the stack from chunk to chunk; the order of additions is that of one long loop. */
+#include "../src/sizes.h"
 #include "gemm_f32_finish.h"
 
 enum {
@@ -13,15 +14,10 @@ enum {
     ROWS = 32,                /* whose sums take 12 KiB at most; a multiple of TILE_M */
 };
 
-VEC16_INLINE size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Rows m ... m+TILE_M-1 and weights n ... n_end-1, all of k. */
 static void whole_rows(const struct rfa_gemm_f32_args *g, size_t m, size_t n, size_t n_end)
 {
-    const size_t rows = smaller(g->m - m, TILE_M);
+    const size_t rows = rfa_smaller(g->m - m, TILE_M);
     const float *a[TILE_M], *w[TILE_N];
     tile_pointers(a, TILE_M, g->a + m * g->a_stride, g->a_stride, rows);
     for (; n + TILE_N <= n_end; n += TILE_N) {
@@ -41,8 +37,8 @@ static void whole(const struct rfa_gemm_f32_args *g)
     const size_t rows = A_BYTES / bytes / TILE_M * TILE_M;
     for (size_t first = 0; first < g->m; first += rows)
         for (size_t n = 0; n < g->n; n += cols)
-            for (size_t m = first; m < smaller(g->m, first + rows); m += TILE_M)
-                whole_rows(g, m, n, smaller(g->n, n + cols));
+            for (size_t m = first; m < rfa_smaller(g->m, first + rows); m += TILE_M)
+                whole_rows(g, m, n, rfa_smaller(g->n, n + cols));
 }
 
 /* Rows first ... first+rows-1 (at most ROWS) and weights n ... n+TILE_N-1, a chunk of k after the other. */
@@ -50,16 +46,16 @@ static void chunked_column(const struct rfa_gemm_f32_args *g, size_t first, size
 {
     struct tile_sums sums[ROWS / TILE_M];
     const float *a[TILE_M], *w[TILE_N];
-    const size_t end = smaller(g->m, first + ROWS), cols = smaller(g->n - n, TILE_N);
+    const size_t end = rfa_smaller(g->m, first + ROWS), cols = rfa_smaller(g->n - n, TILE_N);
     for (size_t c = 0; c < g->k; c += chunk) {
         tile_pointers(w, TILE_N, g->w + n * g->w_stride + c, g->w_stride, cols);
         for (size_t m = first; m < end; m += TILE_M) {
-            tile_pointers(a, TILE_M, g->a + m * g->a_stride + c, g->a_stride, smaller(end - m, TILE_M));
-            tile_sum(&sums[(m - first) / TILE_M], a, w, smaller(g->k - c, chunk), c == 0);
+            tile_pointers(a, TILE_M, g->a + m * g->a_stride + c, g->a_stride, rfa_smaller(end - m, TILE_M));
+            tile_sum(&sums[(m - first) / TILE_M], a, w, rfa_smaller(g->k - c, chunk), c == 0);
         }
     }
     for (size_t m = first; m < end; m += TILE_M)
-        finish_tile(g, tile_fold(&sums[(m - first) / TILE_M]), m, n, smaller(end - m, TILE_M), cols);
+        finish_tile(g, tile_fold(&sums[(m - first) / TILE_M]), m, n, rfa_smaller(end - m, TILE_M), cols);
 }
 
 /* Chunks of equal length, but whole groups of 16. */

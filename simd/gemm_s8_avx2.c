@@ -227,10 +227,10 @@ static void start_sums(struct scratch *x, const struct rfa_gemm_s8_args *g, size
 
 /* Panels come from memory or the third-level cache. Each of `tiles` tiles asks for its share of the next panel's lines.
  * Past the last panel it is harmless: a prefetch never faults. */
-INLINE void fetch_ahead(const int8_t *w, size_t lines, size_t tile, size_t tiles)
+INLINE void fetch_ahead(uintptr_t w, size_t lines, size_t tile, size_t tiles)
 {
     for (size_t i = tile * lines / tiles; i < (tile + 1) * lines / tiles; i++)
-        _mm_prefetch((const char *)((uintptr_t)w + i * RFA_LINE), _MM_HINT_T0);
+        _mm_prefetch((const char *)(w + i * RFA_LINE), _MM_HINT_T0);
 }
 
 /* All rows of the block times one panel, whose outputs begin at column j of the block. */
@@ -246,7 +246,7 @@ static void add_panel(struct scratch *x, const struct rfa_gemm_s8_args *g, const
         t.sum = x->sum + i * NC + j;
         t.a = g->a + (b->m + i) * g->a_stride + b->line * RFA_PANEL_K;
         t.a16 = x->a16 + i * KC;
-        fetch_ahead(w + panel_bytes, b->lines, tile, tiles);
+        fetch_ahead((uintptr_t)w + panel_bytes, b->lines, tile, tiles);
         products[rows](&t, &x->lines);
     }
 }

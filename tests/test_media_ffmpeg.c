@@ -48,9 +48,13 @@ static const struct film films[] = {
     {"units.obu", "size=96x64:rate=10:duration=1", "-c:v libaom-av1 -cpu-used 8"},
     {"counted.ivf", "size=96x64:rate=10:duration=1", "-c:v libvpx -deadline realtime"},
     {"tape.dv", "size=720x576:rate=25:duration=0.2", "-pix_fmt yuv420p"},
+    {"tape_with_sound.dv", "size=720x576:rate=25:duration=0.2",
+     "-f lavfi -i sine=sample_rate=48000:duration=0.2 -ac 2 -pix_fmt yuv420p"},
     {"studio.gxf", "size=720x576:rate=25:duration=0.2", "-c:v mpeg2video"},
     {"studio.mxf", "size=96x64:rate=25:duration=1", "-c:v mpeg2video"},
     {"game.roq", "size=128x64:rate=30:duration=0.5", ""},
+    {"game_with_sound.roq", "size=128x64:rate=30:duration=0.5",
+     "-f lavfi -i sine=sample_rate=22050:duration=0.5 -ac 1 -c:a roq_dpcm"},
     {"fragments.mp4", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p -movflags frag_keyframe+empty_moov"},
     {"flash.swf", "size=96x64:rate=10:duration=1", "-c:v flv"},
     {"index.nut", "size=96x64:rate=10:duration=1", X264 "-pix_fmt yuv420p"},
@@ -310,8 +314,9 @@ static int told_cut(const char *path, const struct rfa_bytes *whole, size_t size
 static void formats_without_a_length_tell_when_they_are_cut(void **state)
 {
     (void)state;
-    static const char *const names[] = {"palette.gif", "own_palette.gif", "one_frame.gif", "plain.y4m",
-                                        "pages.ogv",   "long_sound.ogg",  "units.obu",     "tape.dv"};
+    static const char *const names[] = {"palette.gif", "own_palette.gif", "one_frame.gif",
+                                        "plain.y4m",   "pages.ogv",       "long_sound.ogg",
+                                        "units.obu",   "tape.dv",         "tape_with_sound.dv"};
     need_ffmpeg();
     for (size_t i = 0; i < sizeof films / sizeof *films; i++)
         for (size_t j = 0; j < sizeof names / sizeof *names; j++) {

@@ -39,7 +39,7 @@ struct rfa_decoder {
     bool device;
     bool incomplete;  /* the last packet read is shorter than the container says */
     bool early_end;   /* reading ended before the file's end should come */
-    int64_t last_end; /* where the last packet ended in the file; -1: unknown */
+    int64_t last_end; /* where in the file the furthest packet so far ended; -1: unknown */
     int64_t damaged, flawed;
     int last_error;
     struct rfa_rgb rgb;
@@ -151,6 +151,13 @@ static enum rfa_status open_stream(struct rfa_decoder *d)
     return open_codec(d);
 }
 
+/* Reading begins anew, somewhere in the file. */
+static void forget_end(struct rfa_decoder *d)
+{
+    d->draining = d->ended = d->incomplete = d->early_end = false;
+    d->last_end = -1;
+}
+
 static void close_stream(struct rfa_decoder *d)
 {
     for (int i = 0; i < 2; i++)
@@ -158,7 +165,7 @@ static void close_stream(struct rfa_decoder *d)
     avcodec_free_context(&d->codec);
     avformat_close_input(&d->container);
     d->stream = NULL;
-    d->draining = d->ended = d->incomplete = d->early_end = false;
+    forget_end(d);
 }
 
 /* ------------------------------------------------------------------ decoding */
@@ -166,6 +173,13 @@ static void close_stream(struct rfa_decoder *d)
 static void wait_for_camera(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+/* Not that of the last packet: a DV frame's sound comes after its picture and stands before the picture's end. */
+static void note_end(struct rfa_decoder *d)
+{
+    if (d->packet->pos >= 0 && d->packet->pos + d->packet->size > d->last_end)
+        d->last_end = d->packet->pos + d->packet->size;
 }
 
 /* Gives the decoder one more packet, or tells it that there are no more. False: memory is exhausted. */
@@ -183,8 +197,8 @@ static bool feed(struct rfa_decoder *d)
         d->draining = true;
         error = avcodec_send_packet(d->codec, NULL);
     } else {
+        note_end(d);
         /* An empty packet would mean the end to the decoder; in AVI it means "the same picture again". */
-        d->last_end = d->packet->pos < 0 ? -1 : d->packet->pos + d->packet->size;
         bool ours = d->packet->stream_index == d->stream->index && d->packet->size > 0;
         if (ours)
             d->incomplete = (d->packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
@@ -280,7 +294,7 @@ enum rfa_status rfa_decoder_open(struct rfa_decoder **out, const char *path, int
     struct rfa_decoder *d = calloc(1, sizeof *d);
     if (!d)
         return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to open it; free some", path);
-    *d = (struct rfa_decoder){.path = path, .log = log, .threads = threads};
+    *d = (struct rfa_decoder){.path = path, .log = log, .threads = threads, .last_end = -1};
     d->packet = av_packet_alloc();
     d->frame[0] = av_frame_alloc();
     d->frame[1] = av_frame_alloc();
@@ -320,7 +334,7 @@ bool rfa_decoder_seek(struct rfa_decoder *d, double seconds)
     if (avformat_seek_file(d->container, d->stream->index, INT64_MIN, stamp, stamp, 0) < 0)
         return false;
     avcodec_flush_buffers(d->codec);
-    d->draining = d->ended = d->incomplete = d->early_end = false;
+    forget_end(d);
     for (int i = 0; i < 2; i++)
         av_frame_unref(d->frame[i]);
     bool end;

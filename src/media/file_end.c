@@ -108,11 +108,18 @@ static bool is_all_packets(const AVFormatContext *container)
     return false;
 }
 
+/* FFmpeg places RoQ's sound packets behind their headers and counts the headers into their sizes. */
+static bool is_roq_sound(const AVFormatContext *container, int64_t last_end)
+{
+    enum { HEADER = 8 };
+    return strcmp(container->iformat->name, "roq") == 0 && avio_tell(container->pb) + HEADER == last_end;
+}
+
 bool rfa_file_end_is_early(const AVFormatContext *container, int error, int64_t last_end)
 {
     AVIOContext *in = container->pb;
     bool at_end = in && in->error == 0 && avio_feof(in), known = at_end && last_end >= 0;
-    bool behind_last = known && avio_tell(in) == last_end;
+    bool behind_last = known && (avio_tell(in) == last_end || is_roq_sound(container, last_end));
     if (error == AVERROR_EOF)
         return (known && !behind_last && is_all_packets(container)) || file_is_cut(container);
     /* Some demuxers end with an error: GXF's always, RoQ's and DV's behind the last packet. */

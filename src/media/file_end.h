@@ -9,8 +9,9 @@
 
 #include <libavformat/avformat.h>
 
-/* After av_read_frame has failed with `error`: true where data is missing behind. last_end: where the last packet ended
- * in the file, -1 if unknown. What the file says of its length is not looked at. A seekable file may be read again. */
+/* After av_read_frame has failed with `error`: true where data is missing behind. last_end: where the furthest packet
+ * ended in the file, -1 if unknown. What the file says of its length is not looked at. A seekable file may be read
+ * again. */
 bool rfa_file_end_is_early(const AVFormatContext *container, int error, int64_t last_end);
 
 #endif
