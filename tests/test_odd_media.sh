@@ -86,6 +86,12 @@ run tall.mkv --annotate odd.jpg | grep -q '"height": 16384' || fail "the tallest
 film -f lavfi -i testsrc2=s=96x64:r=10:d=4 $exact -g 20 a.ts
 tail -c +$(($(wc -c < a.ts) / 3)) a.ts > begun.ts # in the middle of a group of pictures and of a packet
 run begun.ts | grep -q '"frames": \[0, ' || fail "a broadcast that had begun"
+film -f lavfi -i testsrc2=s=96x64:r=10:d=2 -c:v libx264 -g 20 clean.mkv
+film -i clean.mkv -c copy -bsf:v noise=amount=200 noisy.mkv
+run noisy.mkv > noisy.json 2> err
+damage=$(sed -n 's/.*is damaged: \([0-9]*\) packets were passed over, \([0-9]*\) frames have errors.*/\1 + \2/p' err)
+[ -n "$damage" ] || fail "no notice of noise: $(cat err)"
+grep -q "\"damaged_packets\": $(($damage))[^0-9]" noisy.json || fail "damage of $damage is not counted: $(cat noisy.json)"
 film -ss 1.3 -i a.ts -c copy edited.mp4
 run edited.mp4 | grep -q '"complete": true' || fail "an edit list"
 film -f lavfi -i testsrc2=s=96x64:r=10:d=1 -frames:v 1 $exact one.mp4

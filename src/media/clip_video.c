@@ -155,7 +155,7 @@ enum rfa_status rfa_clip_from_video(struct rfa_clip_build *build)
         rfa_decoder_describe(decoder, &info);
         rfa_damage_report(&info, build->path, build->log);
         build->cut_short = rfa_damage_cut_short(&info);
-        build->damaged = info.damaged;
+        build->damaged = info.damaged + info.flawed;
     }
     rfa_decoder_close(&decoder);
     return status;

@@ -70,7 +70,7 @@ struct rfa_clip {
     double pixel_aspect;          /* of it: width of a pixel / height; 1 where the file does not say */
     int64_t total;                /* frames sampled from: all of the video, or the window */
     bool cut_short;               /* the video ends before it should; there was a notice */
-    int64_t damaged;              /* packets of the video that did not decode, pictures that are damaged; likewise */
+    int64_t damaged;              /* packets that did not decode, frames with errors, damaged pictures; likewise */
     struct rfa_image *images;     /* [frames]; equal frames share their pixels */
     struct rfa_clip_frame *shown; /* [frames] */
     struct rfa_image key;
