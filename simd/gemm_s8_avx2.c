@@ -40,9 +40,9 @@ enum {
 
 /* The lines of a panel, sorted. */
 struct lines {
-    int16_t w16[2 * (LINES + 1)][RFA_PANEL_N][2]; /* halves of the wide lines */
-    uint32_t wide_half[2 * (LINES + 1)];          /* where each half's inputs are in a row of a16 */
-    uint32_t narrow_line[LINES + 1];
+    int16_t w16[2 * LINES][RFA_PANEL_N][2]; /* halves of the wide lines */
+    uint32_t wide_half[2 * LINES];          /* where each half's inputs are in a row of a16 */
+    uint32_t narrow_line[LINES];
     size_t narrow, wide; /* how many */
     const int8_t *w;     /* the panel's first line */
 };
