@@ -27,6 +27,7 @@
 #include "../src/sizes.h"
 #define GEMM_LANES 8
 #include "gemm_s8_finish_x86.h"
+#include "gemm_s8_offset_ymm.h"
 
 enum {
     ROWS = 6,
@@ -34,7 +35,6 @@ enum {
     NC = 256,
     KC = 512,
     LINES = KC / RFA_PANEL_K,
-    OFFSET = 128,   /* of the activations */
     MOST_PAIR = 128 /* what two weights may add up to, in magnitude, on a narrow line */
 };
 
@@ -215,16 +215,6 @@ PRODUCT(6)
 
 static product_t *const products[ROWS + 1] = {NULL, product_1, product_2, product_3, product_4, product_5, product_6};
 
-/* Where the panel's sums begin, so that OFFSET + a_zero counts as 0. */
-static void start_sums(struct scratch *x, const struct rfa_gemm_s8_args *g, size_t n)
-{
-    const __m256i offset = _mm256_set1_epi32(-(OFFSET + g->a_zero));
-    for (size_t j = 0; j < RFA_PANEL_N; j += 8) {
-        const __m256i w_sum = _mm256_loadu_si256((const __m256i *)(const void *)(g->w_sum + n + j));
-        store(x->start + j, _mm256_mullo_epi32(w_sum, offset));
-    }
-}
-
 /* Panels come from memory or the third-level cache. Each of `tiles` tiles asks for its share of the next panel's lines.
  * Past the last panel it is harmless: a prefetch never faults. */
 INLINE void fetch_ahead(uintptr_t w, size_t lines, size_t tile, size_t tiles)
@@ -240,7 +230,7 @@ static void add_panel(struct scratch *x, const struct rfa_gemm_s8_args *g, const
     const int8_t *w = g->w + (b->n + j) / RFA_PANEL_N * panel_bytes + b->line * RFA_LINE;
     struct tile_source t = {.start = b->line == 0 ? x->start : NULL, .a_stride = g->a_stride};
     sort_lines(&x->lines, w, b->lines);
-    start_sums(x, g, b->n + j);
+    start_sums(x->start, g, b->n + j);
     for (size_t i = 0, tile = 0, rows; i < b->rows; i += rows, tile++) {
         rows = even_rows(b->rows, i, ROWS);
         t.sum = x->sum + i * NC + j;

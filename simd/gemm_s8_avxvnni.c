@@ -21,6 +21,7 @@
 #include "../src/sizes.h"
 #define GEMM_LANES 8
 #include "gemm_s8_finish_x86.h"
+#include "gemm_s8_offset_ymm.h"
 
 /* The one instruction of this tier. gemm_s8_avxvnni_emulated.c of the tests has AVX2 do the same. */
 #ifndef DPBUSD
@@ -171,16 +172,6 @@ static product_t *const products[ROWS + 1][2] = {{NULL, NULL},
                                                  {product_5, product_5_alone},
                                                  {product_6, product_6_alone}};
 
-/* What the sums of a panel begin as. */
-static void start_sums(int32_t *start, const struct rfa_gemm_s8_args *g, size_t n)
-{
-    const __m256i offset = _mm256_set1_epi32(-(128 + g->a_zero));
-    for (size_t j = 0; j < RFA_PANEL_N; j += V_INTS) {
-        const __m256i w_sum = _mm256_loadu_si256((const __m256i *)(g->w_sum + n + j));
-        _mm256_store_si256((__m256i *)(start + j), _mm256_mullo_epi32(w_sum, offset));
-    }
-}
-
 /* All rows of the block with the piece of a panel at s->w, whose first line is `first` of the panel. */
 static void add_piece(struct source *s, const struct rfa_gemm_s8_args *g, const struct tile *block, size_t first,
                       int32_t *sum)
@@ -236,4 +227,4 @@ static size_t scratch_bytes(size_t m, size_t n, size_t k)
     return (1 + MC) * RFA_PANEL_N * sizeof(int32_t);
 }
 
-rfa_gemm_s8_t rfa_gemm_s8_avxvnni = {.a_xor = 0x80, .mr = ROWS, .mc = MC, .scratch_bytes = scratch_bytes, .run = run};
+rfa_gemm_s8_t rfa_gemm_s8_avxvnni = {.a_xor = OFFSET, .mr = ROWS, .mc = MC, .scratch_bytes = scratch_bytes, .run = run};
