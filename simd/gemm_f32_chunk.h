@@ -14,22 +14,6 @@ enum {
     ROWS = 32,                /* whose sums take 12 KiB at most; a multiple of TILE_M */
 };
 
-/* Rows m ... m+TILE_M-1 and weights n ... n_end-1, all of k. */
-static void whole_rows(const struct rfa_gemm_f32_args *g, size_t m, size_t n, size_t n_end)
-{
-    const size_t rows = rfa_smaller(g->m - m, TILE_M);
-    const float *a[TILE_M], *w[TILE_N];
-    tile_pointers(a, TILE_M, g->a + m * g->a_stride, g->a_stride, rows);
-    for (; n + TILE_N <= n_end; n += TILE_N) {
-        tile_pointers(w, TILE_N, g->w + n * g->w_stride, g->w_stride, TILE_N);
-        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, TILE_N);
-    }
-    if (n < n_end) {
-        tile_pointers(w, TILE_N, g->w + n * g->w_stride, g->w_stride, n_end - n);
-        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, n_end - n);
-    }
-}
-
 static void whole(const struct rfa_gemm_f32_args *g)
 {
     const size_t bytes = g->k * sizeof(float);
@@ -38,7 +22,7 @@ static void whole(const struct rfa_gemm_f32_args *g)
     for (size_t first = 0; first < g->m; first += rows)
         for (size_t n = 0; n < g->n; n += cols)
             for (size_t m = first; m < rfa_smaller(g->m, first + rows); m += TILE_M)
-                whole_rows(g, m, n, rfa_smaller(g->n, n + cols));
+                tile_row(g, m, n, rfa_smaller(g->n, n + cols));
 }
 
 /* Rows first ... first+rows-1 (at most ROWS) and weights n ... n+TILE_N-1, a chunk of k after the other. */

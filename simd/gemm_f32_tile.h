@@ -7,21 +7,6 @@
 
 enum { BLOCK_BYTES = 256 * 1024 };
 
-static void tile_row(const struct rfa_gemm_f32_args *g, size_t m, size_t n, size_t n_end)
-{
-    const size_t rows = g->m - m < TILE_M ? g->m - m : TILE_M;
-    const float *a[TILE_M], *w[TILE_N];
-    tile_pointers(a, TILE_M, g->a + m * g->a_stride, g->a_stride, rows);
-    for (; n + TILE_N <= n_end; n += TILE_N) {
-        tile_pointers(w, TILE_N, g->w + n * g->w_stride, g->w_stride, TILE_N);
-        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, TILE_N);
-    }
-    if (n < n_end) {
-        tile_pointers(w, TILE_N, g->w + n * g->w_stride, g->w_stride, n_end - n);
-        finish_tile(g, tile_dot(a, w, g->k), m, n, rows, n_end - n);
-    }
-}
-
 void RFA_GEMM_F32(const struct rfa_gemm_f32_args *g)
 {
     size_t block = BLOCK_BYTES / sizeof(float) / g->k / TILE_N * TILE_N;

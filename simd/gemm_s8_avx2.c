@@ -19,7 +19,6 @@
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "gemm_s8_avx2.c needs the flags of rfa_simd(avx2) in CMakeLists.txt"
 #endif
-#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -54,10 +53,7 @@ struct scratch {
     struct lines lines;
 };
 
-/* One block of the product: rows [m, m + rows), outputs [n, n + cols), lines [line, line + lines). */
-struct block {
-    size_t m, n, line, rows, cols, lines;
-};
+#include "gemm_s8_blocks.h"
 
 INLINE __m256i load(const void *p)
 {
@@ -246,33 +242,6 @@ static void add_block(struct scratch *x, const struct rfa_gemm_s8_args *g, const
     widen_rows(x, g, b);
     for (size_t j = 0; j < b->cols; j += RFA_PANEL_N)
         add_panel(x, g, b, j);
-}
-
-static void run(const struct rfa_gemm_s8_args *g)
-{
-    assert(g->k >= 1 && g->k <= RFA_MAX_K);
-    assert((uintptr_t)g->a % RFA_LINE == 0 && (uintptr_t)g->w % RFA_LINE == 0 && g->a_stride % RFA_LINE == 0);
-    assert((uintptr_t)g->scratch % RFA_LINE == 0);
-    struct scratch *x = g->scratch;
-    const size_t lines = (g->k + RFA_PANEL_K - 1) / RFA_PANEL_K;
-    struct block b = {0};
-    for (b.m = 0; b.m < g->m; b.m += b.rows) {
-        b.rows = even_rows(g->m, b.m, MC);
-        for (b.n = 0; b.n < g->n; b.n += NC) {
-            b.cols = rfa_smaller(NC, g->n - b.n);
-            for (b.line = 0; b.line < lines; b.line += LINES) {
-                b.lines = rfa_smaller(LINES, lines - b.line);
-                add_block(x, g, &b);
-            }
-            finish_tile(g, &(struct tile){x->sum, NC, b.m, b.n, b.rows, b.cols});
-        }
-    }
-}
-
-static size_t scratch_bytes(size_t m, size_t n, size_t k)
-{
-    (void)m, (void)n, (void)k;
-    return sizeof(struct scratch);
 }
 
 rfa_gemm_s8_t rfa_gemm_s8_avx2 = {.a_xor = OFFSET, .mr = ROWS, .mc = MC, .scratch_bytes = scratch_bytes, .run = run};
