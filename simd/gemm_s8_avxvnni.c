@@ -21,7 +21,7 @@
 #include "../src/sizes.h"
 #define GEMM_LANES 8
 #include "gemm_s8_finish_x86.h"
-#include "gemm_s8_offset_ymm.h"
+#include "gemm_s8_start_ymm.h"
 
 /* The one instruction of this tier. gemm_s8_avxvnni_emulated.c of the tests has AVX2 do the same. */
 #ifndef DPBUSD
@@ -32,6 +32,7 @@
 #endif
 
 enum {
+    OFFSET = 128, /* of the activations */
     ROWS = 6,
     MC = 24 * ROWS,
     UNROLLED = 4,       /* lines between two advances of the addresses */
@@ -195,7 +196,7 @@ static void run_panel(const struct rfa_gemm_s8_args *g, const struct tile *block
     const size_t piece = rfa_round_up(rfa_divide_up(lines, pieces), UNROLLED);
     const int8_t *w = g->w + block->n * lines * RFA_PANEL_K;
     struct source s = {.a_stride = g->a_stride, .start = start};
-    start_sums(start, g, block->n);
+    start_sums(start, g, block->n, -(OFFSET + g->a_zero));
     for (size_t first = 0; first < lines; first += piece) {
         s.w = w + first * RFA_LINE;
         s.lines = rfa_smaller(piece, lines - first);

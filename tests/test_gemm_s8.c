@@ -46,7 +46,9 @@ enum fill {
     FILL_ALTERNATING,
     FILL_SMALL,
     FILL_NORMAL,
-    FILL_LIMIT,
+    FILL_PAIR_LIMIT,
+    FILL_CHAIN_LIMIT,
+    FILL_ONE_SIDED,
     FILL_COUNT
 };
 
@@ -81,14 +83,20 @@ static int8_t normal_value(void)
     return (int8_t)(sum / 4 - 127);
 }
 
-/* Pairs of weights that add up to 128, rarely to 129, of one sign for a while, and the largest activations: 16 bits
- * hold unsigned activations (255 at most) times 128, but not times 129. */
-static int8_t limit_value(size_t i, bool weight)
+/* The largest activations, and weights of one sign for a while, of which `most` are just small enough for sums of
+ * products to fit 16 bits, and a few are not. */
+static int8_t limit_value(size_t i, bool weight, int8_t most)
 {
     if (!weight)
         return random32() & 7 ? 127 : -127;
-    int8_t magnitude = random32() % 64 ? 64 : 65;
+    int8_t magnitude = random32() % 64 ? most : (int8_t)(most + 1);
     return i / 24 & 1 ? magnitude : (int8_t)-magnitude;
+}
+
+/* Activations as GELU leaves them: most near the lower end of the range, a few far above. */
+static int8_t one_sided_value(void)
+{
+    return (int8_t)(random32() % 50 ? -127 + (int)(random32() % 60) : 127);
 }
 
 static int8_t value(enum fill fill, size_t i, bool weight)
@@ -106,8 +114,12 @@ static int8_t value(enum fill fill, size_t i, bool weight)
         return (int8_t)((int)(random32() % 3) - 1);
     case FILL_NORMAL:
         return normal_value();
-    case FILL_LIMIT:
-        return limit_value(i, weight);
+    case FILL_PAIR_LIMIT: /* 254 * (64 + 65) < 2^15 */
+        return limit_value(i, weight, random32() & 1 ? 64 : 65);
+    case FILL_CHAIN_LIMIT: /* 127 * 6 * 43 < 2^15 */
+        return limit_value(i, weight, 43);
+    case FILL_ONE_SIDED:
+        return weight ? normal_value() : one_sided_value();
     default:
         return (int8_t)((int)(random32() % 255) - 127);
     }
