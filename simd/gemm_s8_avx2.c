@@ -1,9 +1,9 @@
 /* Products of bytes, exact, added up in 16 bits as long as these hold them.
  *
- * VPMADDUBSW multiplies unsigned by signed bytes and adds each pair of products into 16 bits, where it saturates. Whether
- * it can is known beforehand: an activation is given by its distance from the lowest of the block's rows in the same
- * input, and few pairs of weights are too large for that range. Most often 16 bits hold three lines together as well.
- * So the lines of a panel are sorted (gemm_s8_chains_avx2.h):
+ * VPMADDUBSW multiplies unsigned by signed bytes and adds each pair of products into 16 bits, where it saturates.
+ * Whether it can is known beforehand: an activation is given by its distance from the lowest of the block's rows in the
+ * same input, and few pairs of weights are too large for that range. Most often 16 bits hold three lines together as
+ * well. So the lines of a panel are sorted (gemm_s8_chains_avx2.h):
  *
  *   chains of 3   3 VPMADDUBSW, VPSUBW, 2 VPADDW, VPMADDWD with ones, VPADDD    8 instructions for 96 products
  *   alone         VPMADDUBSW, VPMADDWD, VPADDD                                  3 for 32
@@ -68,8 +68,8 @@ INLINE void store_row(int32_t *sum, struct row r)
     store(sum + 8, r.p1);
 }
 
-/* Weights of three lines and what they meet: of the first row's activations, and what the 16-bit sums count from. Those of
- * line 1's second half and of line 2 stay in memory, so that the loop has registers enough. */
+/* Weights of three lines and what they meet: of the first row's activations, and what the 16-bit sums count from. Those
+ * of line 1's second half and of line 2 stay in memory, so that the loop has registers enough. */
 struct three {
     struct row w0;
     __m256i w10;

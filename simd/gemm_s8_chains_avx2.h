@@ -81,13 +81,13 @@ static int32_t middle_of(const int8_t *low, const int8_t *high, size_t bytes)
     return sum / (2 * (int32_t)bytes);
 }
 
-/* Ranges of `bytes` inputs, a multiple of 64, in rows `a`. The middle stays as it is unless it has to be `found`. */
-static void find_ranges(struct ranges *r, const int8_t *a, size_t stride, size_t rows, size_t bytes, bool found)
+/* Ranges of `bytes` inputs, a multiple of 64, in rows `a`. With keep_middle the middle stays as it is. */
+static void find_ranges(struct ranges *r, const int8_t *a, size_t stride, size_t rows, size_t bytes, bool keep_middle)
 {
     int8_t *high = (int8_t *)r->reach; /* for the time being */
     for (size_t k = 0; k < bytes; k += 64)
         range_of_rows(r->low + k, high + k, a + k, stride, rows);
-    if (!found)
+    if (!keep_middle)
         r->middle = middle_of(r->low, high, bytes);
     const __m256i middle = _mm256_set1_epi8((char)r->middle);
     for (size_t k = 0; k < bytes; k += 32) {
@@ -220,7 +220,8 @@ static void find_adjustment(struct lines *l, const struct ranges *r)
     const __m256i middle = _mm256_set1_epi16((int16_t)r->middle);
     struct sums s = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     for (size_t i = 0; i < l->alones; i++)
-        s = subtract(s, load_line(l->w + l->alone[i] * RFA_LINE), broadcast(r->below + l->alone[i] * RFA_PANEL_K), ones);
+        s = subtract(s, load_line(l->w + l->alone[i] * RFA_LINE), broadcast(r->below + l->alone[i] * RFA_PANEL_K),
+                     ones);
     for (size_t i = 0; i < l->wides; i++)
         s = subtract(s, load_line(l->w + l->wide[i] * RFA_LINE), ones8, middle);
     store(l->adjust, s.s0);

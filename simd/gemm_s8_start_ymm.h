@@ -1,4 +1,5 @@
-/* Where the sums of the int8 products on YMM registers start, whose activations count from another value than a_zero. */
+/* Where the sums of the int8 products on YMM registers start, whose activations count from another value than a_zero.
+ */
 #ifndef RFA_GEMM_S8_START_YMM_H
 #define RFA_GEMM_S8_START_YMM_H
 
