@@ -29,6 +29,7 @@ static const struct film films[] = {
     {"sound.ts", "size=96x64:rate=25:duration=2", SOUND "-c:v mpeg2video -c:a mp2"},
     {"blu_ray.m2ts", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p -mpegts_m2ts_mode 1"},
     {"bare.mjpeg", "size=96x64:rate=10:duration=4", "-c:v mjpeg"},
+    {"parts.mpjpeg", "size=96x64:rate=10:duration=4", "-f mpjpeg"},
     {"elementary.h264", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p"},
     {"web.webm", "size=96x64:rate=25:duration=1", "-c:v libvpx -deadline realtime"},
     {"palette.gif", "size=96x64:rate=10:duration=1", ""},
@@ -367,6 +368,54 @@ static void what_stands_behind_the_end_does_not_matter(void **state)
     }
 }
 
+/* Takes the lines "Content-length: ..." out. */
+static void forget_lengths(struct rfa_bytes *parts)
+{
+    static const char line[] = "Content-length: ";
+    size_t kept = 0, skip = 0;
+    for (size_t i = 0; i < parts->size; i++) {
+        if (parts->size - i > sizeof line && memcmp(parts->data + i, line, sizeof line - 1) == 0)
+            for (skip = 1; parts->data[i + skip - 1] != '\n';)
+                skip++;
+        if (skip > 0)
+            skip--;
+        else
+            parts->data[kept++] = parts->data[i];
+    }
+    parts->size = kept;
+}
+
+/* The last boundary ends a file of parts, with or without its line break and the mark of the very end. */
+static void parts_end_with_a_boundary(void **state)
+{
+    (void)state;
+    const struct film film = {"parts.mpjpeg", "size=96x64:rate=10:duration=1", "-f mpjpeg"};
+    const char *path = temp_path(&folder, film.name), *boundary = "\r\n--ffmpeg\r\n";
+    struct rfa_bytes parts;
+    need_ffmpeg();
+    if (!make_film(&film, path))
+        skip();
+    assert_int_equal(rfa_bytes_read(&parts, path, NULL), RFA_OK);
+    for (int stated = 1; stated >= 0; stated--) {
+        const size_t end = strlen(boundary), size = parts.size;
+        assert_memory_equal(parts.data + size - end, boundary, end);
+        assert_int_equal(told_cut(path, &parts, size), -1);
+        assert_int_equal(told_cut(path, &parts, size - 2), -1);
+        assert_int_equal(told_cut(path, &parts, size - end), -1);
+        for (size_t less = end + 1; less < 600; less += 97)
+            assert_int_equal(told_cut(path, &parts, size - less), 1);
+        memcpy(parts.data + size - 2, "--", 2);
+        assert_int_equal(told_cut(path, &parts, size), -1);
+        memcpy(parts.data + size - 2, "\r\n", 2);
+        forget_lengths(&parts);
+    }
+    size_t header = parts.size - 1;
+    while (memcmp(parts.data + header, "Content-type", 12) != 0)
+        header--;
+    assert_int_equal(told_cut(path, &parts, header + 5), 1);
+    free(parts.data);
+}
+
 static void a_folder_of_png_files_equals_ffmpeg(void **state)
 {
     (void)state;
@@ -442,6 +491,7 @@ int main(void)
         IN_FOLDER(a_variable_rate_is_read_from_the_timestamps),
         IN_FOLDER(formats_without_a_length_tell_when_they_are_cut),
         IN_FOLDER(what_stands_behind_the_end_does_not_matter),
+        IN_FOLDER(parts_end_with_a_boundary),
         IN_FOLDER(a_folder_of_png_files_equals_ffmpeg),
         IN_FOLDER(the_pedestrian_zone_equals_ffmpeg),
         IN_FOLDER(sound_with_a_cover_picture_is_no_video),

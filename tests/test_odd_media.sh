@@ -80,6 +80,7 @@ odd motion.avi -pix_fmt yuvj444p -c:v mjpeg
 odd fields.mpg -vf fps=25,interlace -flags +ilme+ildct -c:v mpeg2video
 odd early.ts -output_ts_offset -5 -avoid_negative_ts disabled $exact
 odd two_videos.mkv -f lavfi -i color=s=320x240:r=5:d=2 -map 0 -map 1 $exact
+odd parts.mpjpeg -f mpjpeg
 film -f lavfi -i testsrc2=s=96x64:r=10:d=0.3 -vf scale=16:16384 -c:v ffv1 tall.mkv
 run tall.mkv --annotate odd.jpg | grep -q '"height": 16384' || fail "the tallest frame"
 [ "$(size odd.jpg | cut -d, -f2)" -gt 14000 ] || fail "the tallest frame's picture is $(size odd.jpg)"

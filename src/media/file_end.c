@@ -141,7 +141,7 @@ static bool ps_is_cut(const uint8_t *tail, int bytes)
 
 /* ------------------------------------------------------------------ JPEG after JPEG */
 
-enum { JPEG_TAIL = 4 << 20, JPEG_START = 0xD8, JPEG_END = 0xD9 };
+enum { JPEG_TAIL = 4 << 20, PARTS_TAIL = 256, JPEG_START = 0xD8, JPEG_END = 0xD9 };
 
 /* Cut where the last picture has begun and not ended, and the one before has: some cameras leave out all ends. */
 static bool mjpeg_is_cut(const uint8_t *tail, int bytes)
@@ -154,6 +154,18 @@ static bool mjpeg_is_cut(const uint8_t *tail, int bytes)
     while (at > 0 && tail[at - 1] == 0)
         at--;
     return at >= 2 && tail[at - 2] == 0xFF && tail[at - 1] == JPEG_END;
+}
+
+/* A part that has not ended: the last line neither ends a picture nor is a boundary. */
+static bool mpjpeg_is_cut(const uint8_t *tail, int bytes)
+{
+    int line;
+    while (bytes > 0 && (tail[bytes - 1] == '\r' || tail[bytes - 1] == '\n'))
+        bytes--;
+    for (line = bytes; line > 0 && tail[line - 1] != '\n';)
+        line--;
+    bool is_end = bytes >= 2 && tail[bytes - 2] == 0xFF && tail[bytes - 1] == JPEG_END;
+    return !is_end && !(bytes - line >= 2 && tail[line] == '-' && tail[line + 1] == '-');
 }
 
 /* ------------------------------------------------------------------ any format */
@@ -171,6 +183,7 @@ static const struct format {
     {"mpeg", NULL, ps_is_cut, PS_TAIL},
     {"mjpeg", NULL, mjpeg_is_cut, JPEG_TAIL},
     {"jpeg_pipe", NULL, mjpeg_is_cut, JPEG_TAIL},
+    {"mpjpeg", NULL, mpjpeg_is_cut, PARTS_TAIL},
 };
 
 static bool tail_is_cut(const struct format *format, AVIOContext *in)
@@ -218,11 +231,17 @@ static bool is_roq_sound(const AVFormatContext *container, int64_t last_end)
     return strcmp(container->iformat->name, "roq") == 0 && avio_tell(container->pb) + HEADER == last_end;
 }
 
-bool rfa_file_end_is_early(const AVFormatContext *container, int error, int64_t last_end)
+bool rfa_file_end_is_early(const AVFormatContext *container, int error, int64_t last_end, bool incomplete)
 {
     AVIOContext *in = container->pb;
     bool at_end = in && in->error == 0 && avio_feof(in), known = at_end && last_end >= 0;
     bool behind_last = known && (avio_tell(in) == last_end || is_roq_sound(container, last_end));
+    /* FFmpeg ends JPEG parts with an error behind the last boundary, and takes parts that do not state their length for
+     * incomplete there. */
+    if (at_end && strcmp(container->iformat->name, "mpjpeg") == 0)
+        return file_is_cut(container);
+    if (incomplete)
+        return true;
     if (error == AVERROR_EOF)
         return (known && !behind_last && is_all_packets(container)) || file_is_cut(container);
     /* Some demuxers end with an error: GXF's always, RoQ's and DV's behind the last packet. */
