@@ -290,6 +290,22 @@ static enum rfa_status read_profile(const struct source *s, struct rfa_config *c
 
 /* ------------------------------------------------------------------ text */
 
+/* Sentences are wrapped in the tokens that have these names: another row there means another model's vocabulary. */
+static enum rfa_status check_token(const struct source *s, const struct rfa_config *c, const char *key, uint32_t id,
+                                   struct rfa_str name)
+{
+    const uint8_t *cursor = c->tokens->as.array.data;
+    struct rfa_str token = {NULL, 0};
+    for (uint64_t i = 0; i <= id; i++)
+        token = rfa_gguf_next_string(&cursor);
+    if (rfa_str_order(token, name) == 0)
+        return RFA_OK;
+    return rfa_fail(s->log, RFA_ERR_FORMAT,
+                    "%s: token %lu of tokenizer.ggml.tokens is '%.*s', by key %s it is %s: convert it again with the "
+                    "checkpoint's own vocabulary",
+                    s->name, (unsigned long)id, (int)(token.len < 40 ? token.len : 40), token.data, key, name.data);
+}
+
 static enum rfa_status read_text(const struct source *s, struct rfa_config *c)
 {
     RFA_TRY(read_string(s, &c->prompt, "refatom.prompt", RFA_STR("Predict the fine-grained action of ")));
@@ -305,7 +321,8 @@ static enum rfa_status read_text(const struct source *s, struct rfa_config *c)
                         "%s: key tokenizer.ggml.tokens has %llu entries; the model has rows for %lu tokens and [DEC]: "
                         "convert it again with the checkpoint's own vocabulary",
                         s->name, (unsigned long long)c->tokens->as.array.count, (unsigned long)c->vocab);
-    return RFA_OK;
+    RFA_TRY(check_token(s, c, "refatom.cls_id", c->cls_id, RFA_STR("[CLS]")));
+    return check_token(s, c, "refatom.sep_id", c->sep_id, RFA_STR("[SEP]"));
 }
 
 /* ------------------------------------------------------------------ consistency */

@@ -42,7 +42,7 @@ struct rfa_config {
     enum rfa_variant variant;
     /* One field per entry of the configuration, key refatom.<field>, an integer of any stored type unless noted. There
      * is no default: a missing key is an error. For refatomnet opt_*, keyword_limit, fusion_* and mamba_* may be absent
-     * or 0 and mean nothing. */
+     * or 0 and mean nothing. cls_id and sep_id are where the vocabulary must have [CLS] and [SEP]. */
     uint32_t frames, actions;
     uint32_t image_size, patch, vit_dim, vit_heads, vit_mlp, vit_layers;
     uint32_t visual_tokens, qformer_dim, qformer_heads, qformer_mlp, qformer_layers, cross_every;

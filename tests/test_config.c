@@ -98,6 +98,15 @@ static void put_strings(struct gguf_bytes *b, uint64_t count)
         bytes_string(b, "x");
 }
 
+static void put_tokens(struct gguf_bytes *b, const char *cls, const char *sep)
+{
+    bytes_u32(b, RFA_GGUF_TYPE_ARRAY);
+    bytes_u32(b, RFA_GGUF_TYPE_STRING);
+    bytes_u64(b, 121);
+    for (int i = 0; i < 121; i++)
+        bytes_string(b, i == 101 ? cls : i == 102 ? sep : "x");
+}
+
 static void put_sizes(struct gguf_bytes *b, uint32_t type, uint64_t count, const uint32_t *sizes)
 {
     bytes_u32(b, RFA_GGUF_TYPE_ARRAY);
@@ -121,7 +130,7 @@ static void put_others(struct keys *k)
     if (begin(k, "refatom.labels"))
         put_strings(k->b, 80);
     if (begin(k, "tokenizer.ggml.tokens"))
-        put_strings(k->b, 121);
+        put_tokens(k->b, "[CLS]", "[SEP]");
 }
 
 struct model {
@@ -408,6 +417,16 @@ static void tokens_many(struct gguf_bytes *b)
     put_strings(b, 122);
 }
 
+static void tokens_turned(struct gguf_bytes *b)
+{
+    put_tokens(b, "[SEP]", "[CLS]");
+}
+
+static void tokens_without_sep(struct gguf_bytes *b)
+{
+    put_tokens(b, "[CLS]", "[SEP]s");
+}
+
 static void sizes_3(struct gguf_bytes *b)
 {
     put_sizes(b, RFA_GGUF_TYPE_U32, 3, (const uint32_t[]){340, 465, 3});
@@ -507,6 +526,13 @@ static const struct {
      "refatom.labels has 79 entries; the model has 80"},
     {{.key = "tokenizer.ggml.tokens", .replace = tokens_few}, RFA_ERR_FORMAT, "tokens has 119 entries"},
     {{.key = "tokenizer.ggml.tokens", .replace = tokens_many}, RFA_ERR_FORMAT, "tokens has 122 entries"},
+    {{.key = "tokenizer.ggml.tokens", .replace = tokens_turned},
+     RFA_ERR_FORMAT,
+     "token 101 of tokenizer.ggml.tokens is '[SEP]', by key refatom.cls_id it is [CLS]"},
+    {{.key = "tokenizer.ggml.tokens", .replace = tokens_without_sep},
+     RFA_ERR_FORMAT,
+     "token 102 of tokenizer.ggml.tokens is '[SEP]s', by key refatom.sep_id it is [SEP]"},
+    {{.key = "refatom.cls_id", .value = 0}, RFA_ERR_FORMAT, "token 0 of tokenizer.ggml.tokens is 'x'"},
 };
 
 static void refuses_each_with_its_message(void **state)

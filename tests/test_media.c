@@ -654,10 +654,49 @@ static void written_frames_keep_their_times(void **state)
     expect_times(1, (const double[]){0, 0, 0.1, 1}, 4, (const double[]){0, 1}, 2); /* two would come too late */
 }
 
+/* Writes frames 0, 1, ... of one shade each, 1 / rate apart; frame k of what is read must be shown[k] of them. */
+static void expect_shown(const char *name, double rate, int count, const int *shown, int shown_count)
+{
+    static uint8_t rgb[MARK_HEIGHT][MARK_WIDTH][3];
+    const char *path = temp_path(&folder, name);
+    struct rfa_image image = {&rgb[0][0][0], MARK_WIDTH, MARK_HEIGHT, sizeof rgb[0]};
+    struct rfa_media_writer *writer;
+    struct rfa_media_stream *stream;
+    assert_int_equal(rfa_media_writer_open(&writer, path, MARK_WIDTH, MARK_HEIGHT, rate, &the_log), RFA_OK);
+    for (int i = 0; i < count; i++) {
+        memset(rgb, 25 + 20 * i, sizeof rgb);
+        assert_int_equal(rfa_media_writer_add(writer, &image, 3 + i / rate), RFA_OK);
+    }
+    assert_int_equal(rfa_media_writer_close(&writer), RFA_OK);
+    assert_int_equal(rfa_media_stream_open(&stream, path, NULL, &the_log), RFA_OK);
+    for (int i = 0; i <= shown_count; i++) {
+        assert_int_equal(rfa_media_stream_next(stream, &image, NULL), RFA_OK);
+        if ((image.rgb != NULL) != (i < shown_count) || (image.rgb && abs(image.rgb[0] - (25 + 20 * shown[i])) > 6))
+            fail_msg("%s at %g: frame %d is %s", name, rate, i, image.rgb ? "not the one due" : "missing");
+    }
+    rfa_media_stream_close(&stream);
+}
+
+/* At 10 frames a second those of MPEG-1 and MXF are 24000/1001 a second: each is shown two or three times. */
+static void formats_with_few_rates_keep_the_time(void **state)
+{
+    (void)state;
+    static const char *const endings[] = {"a.mpg", "a.mpeg", "a.m1v", "a.mxf"};
+    const int ten[] = {0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4}, twice_sixty[] = {0, 2, 4, 6}, twenty_five[] = {0, 1, 2, 3};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (rfa_media_writer_check(endings[i], NULL) != RFA_OK)
+            continue;
+        expect_shown(endings[i], 10, 5, ten, 11);
+        expect_shown(endings[i], 25, 4, twenty_five, 4);
+        if (i < 3) /* some MXF have 120 frames a second */
+            expect_shown(endings[i], 120, 8, twice_sixty, 4);
+    }
+}
+
 static void endings_that_no_video_has_are_refused(void **state)
 {
     (void)state;
-    const char *const wrong[] = {"a.png", "a.jpg", "a.gif", "a.wav", "a.mp3", "a.text", "a", ""};
+    const char *const wrong[] = {"a.png", "a.jpg", "a.gif", "a.wav", "a.mp3", "a.text", "a.gxf", "a", ""};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_not_equal(rfa_media_writer_check(wrong[i], &the_log), RFA_OK);
     assert_int_equal(rfa_media_writer_check("a.mp4", &the_log), RFA_OK);
@@ -724,6 +763,7 @@ int main(void)
         IN_FOLDER(a_stream_that_is_cut_short_is_a_notice),
         cmocka_unit_test(damage_is_told_from_what_the_file_says),
         IN_FOLDER(written_frames_keep_their_times),
+        IN_FOLDER(formats_with_few_rates_keep_the_time),
         cmocka_unit_test(endings_that_no_video_has_are_refused),
         cmocka_unit_test(wrong_arguments_are_refused),
     };

@@ -24,6 +24,12 @@ static const struct film films[] = {
     {"no_count.mkv", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p"},
     {"packed.avi", "size=96x64:rate=25:duration=2", "-c:v mpeg4 -bf 2"},
     {"stream.mpg", "size=96x64:rate=25:duration=2", "-c:v mpeg2video -bf 2"},
+    {"stream_and_sound.vob", "size=96x64:rate=25:duration=2", SOUND "-c:v mpeg2video -c:a mp2"},
+    {"old_stream.mpeg", "size=96x64:rate=25:duration=2", "-c:v mpeg1video"},
+    {"sound.ts", "size=96x64:rate=25:duration=2", SOUND "-c:v mpeg2video -c:a mp2"},
+    {"blu_ray.m2ts", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p -mpegts_m2ts_mode 1"},
+    {"bare.mjpeg", "size=96x64:rate=10:duration=4", "-c:v mjpeg"},
+    {"parts.mpjpeg", "size=96x64:rate=10:duration=4", "-f mpjpeg"},
     {"elementary.h264", "size=96x64:rate=25:duration=2", X264 "-pix_fmt yuv420p"},
     {"web.webm", "size=96x64:rate=25:duration=1", "-c:v libvpx -deadline realtime"},
     {"palette.gif", "size=96x64:rate=10:duration=1", ""},
@@ -314,9 +320,10 @@ static int told_cut(const char *path, const struct rfa_bytes *whole, size_t size
 static void formats_without_a_length_tell_when_they_are_cut(void **state)
 {
     (void)state;
-    static const char *const names[] = {"palette.gif", "own_palette.gif", "one_frame.gif",
-                                        "plain.y4m",   "pages.ogv",       "long_sound.ogg",
-                                        "units.obu",   "tape.dv",         "tape_with_sound.dv"};
+    static const char *const names[] = {"palette.gif",        "own_palette.gif",      "one_frame.gif",   "plain.y4m",
+                                        "pages.ogv",          "long_sound.ogg",       "units.obu",       "tape.dv",
+                                        "tape_with_sound.dv", "open_gop.ts",          "sound.ts",        "blu_ray.m2ts",
+                                        "stream.mpg",         "stream_and_sound.vob", "old_stream.mpeg", "bare.mjpeg"};
     need_ffmpeg();
     for (size_t i = 0; i < sizeof films / sizeof *films; i++)
         for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
@@ -327,19 +334,24 @@ static void formats_without_a_length_tell_when_they_are_cut(void **state)
             assert_int_equal(rfa_bytes_read(&whole, path, NULL), RFA_OK);
             if (told_cut(path, &whole, whole.size - 1) != 1)
                 fail_msg("%s: the last byte is not missed", films[i].name);
-            for (size_t part = 1; part < 16; part++) /* never unnoticed; no part ends where a frame does */
-                if (told_cut(path, &whole, whole.size * part / 16 + 1) < 0)
+            for (size_t part = 1; part < 16; part++) /* never unnoticed; no part ends where a frame or a packet does */
+                if (told_cut(path, &whole, whole.size * part / 16 + 9) < 0)
                     fail_msg("%s: %zu sixteenths pass for the whole", films[i].name, part);
             free(whole.data);
         }
 }
 
-/* Behind the end of a GIF or the last page of an Ogg stream may stand what it likes. */
+/* Behind the end of a GIF, the last page of an Ogg stream or the last packet of an MPEG one may stand what it likes. */
 static void what_stands_behind_the_end_does_not_matter(void **state)
 {
     (void)state;
-    static const struct film with_end[] = {{"a.gif", "size=96x64:rate=10:duration=1", ""},
-                                           {"a.ogv", "size=96x64:rate=10:duration=1", "-c:v libtheora"}};
+    static const struct film with_end[] = {
+        {"a.gif", "size=96x64:rate=10:duration=1", ""},
+        {"a.ogv", "size=96x64:rate=10:duration=1", "-c:v libtheora"},
+        {"a.ts", "size=96x64:rate=25:duration=1", "-c:v mpeg2video"},
+        {"a.m2ts", "size=96x64:rate=25:duration=1", "-c:v mpeg2video -mpegts_m2ts_mode 1"},
+        {"a.mpg", "size=96x64:rate=25:duration=1", "-c:v mpeg1video"},
+        {"a.mjpeg", "size=96x64:rate=10:duration=1", "-c:v mjpeg"}};
     need_ffmpeg();
     for (size_t i = 0; i < sizeof with_end / sizeof *with_end; i++) {
         const char *path = temp_path(&folder, with_end[i].name);
@@ -354,6 +366,54 @@ static void what_stands_behind_the_end_does_not_matter(void **state)
         free(longer);
         free(whole.data);
     }
+}
+
+/* Takes the lines "Content-length: ..." out. */
+static void forget_lengths(struct rfa_bytes *parts)
+{
+    static const char line[] = "Content-length: ";
+    size_t kept = 0, skip = 0;
+    for (size_t i = 0; i < parts->size; i++) {
+        if (parts->size - i > sizeof line && memcmp(parts->data + i, line, sizeof line - 1) == 0)
+            for (skip = 1; parts->data[i + skip - 1] != '\n';)
+                skip++;
+        if (skip > 0)
+            skip--;
+        else
+            parts->data[kept++] = parts->data[i];
+    }
+    parts->size = kept;
+}
+
+/* The last boundary ends a file of parts, with or without its line break and the mark of the very end. */
+static void parts_end_with_a_boundary(void **state)
+{
+    (void)state;
+    const struct film film = {"parts.mpjpeg", "size=96x64:rate=10:duration=1", "-f mpjpeg"};
+    const char *path = temp_path(&folder, film.name), *boundary = "\r\n--ffmpeg\r\n";
+    struct rfa_bytes parts;
+    need_ffmpeg();
+    if (!make_film(&film, path))
+        skip();
+    assert_int_equal(rfa_bytes_read(&parts, path, NULL), RFA_OK);
+    for (int stated = 1; stated >= 0; stated--) {
+        const size_t end = strlen(boundary), size = parts.size;
+        assert_memory_equal(parts.data + size - end, boundary, end);
+        assert_int_equal(told_cut(path, &parts, size), -1);
+        assert_int_equal(told_cut(path, &parts, size - 2), -1);
+        assert_int_equal(told_cut(path, &parts, size - end), -1);
+        for (size_t less = end + 1; less < 600; less += 97)
+            assert_int_equal(told_cut(path, &parts, size - less), 1);
+        memcpy(parts.data + size - 2, "--", 2);
+        assert_int_equal(told_cut(path, &parts, size), -1);
+        memcpy(parts.data + size - 2, "\r\n", 2);
+        forget_lengths(&parts);
+    }
+    size_t header = parts.size - 1;
+    while (memcmp(parts.data + header, "Content-type", 12) != 0)
+        header--;
+    assert_int_equal(told_cut(path, &parts, header + 5), 1);
+    free(parts.data);
 }
 
 static void a_folder_of_png_files_equals_ffmpeg(void **state)
@@ -431,6 +491,7 @@ int main(void)
         IN_FOLDER(a_variable_rate_is_read_from_the_timestamps),
         IN_FOLDER(formats_without_a_length_tell_when_they_are_cut),
         IN_FOLDER(what_stands_behind_the_end_does_not_matter),
+        IN_FOLDER(parts_end_with_a_boundary),
         IN_FOLDER(a_folder_of_png_files_equals_ffmpeg),
         IN_FOLDER(the_pedestrian_zone_equals_ffmpeg),
         IN_FOLDER(sound_with_a_cover_picture_is_no_video),

@@ -80,6 +80,7 @@ odd motion.avi -pix_fmt yuvj444p -c:v mjpeg
 odd fields.mpg -vf fps=25,interlace -flags +ilme+ildct -c:v mpeg2video
 odd early.ts -output_ts_offset -5 -avoid_negative_ts disabled $exact
 odd two_videos.mkv -f lavfi -i color=s=320x240:r=5:d=2 -map 0 -map 1 $exact
+odd parts.mpjpeg -f mpjpeg
 film -f lavfi -i testsrc2=s=96x64:r=10:d=0.3 -vf scale=16:16384 -c:v ffv1 tall.mkv
 run tall.mkv --annotate odd.jpg | grep -q '"height": 16384' || fail "the tallest frame"
 [ "$(size odd.jpg | cut -d, -f2)" -gt 14000 ] || fail "the tallest frame's picture is $(size odd.jpg)"
@@ -96,6 +97,19 @@ film -ss 1.3 -i a.ts -c copy edited.mp4
 run edited.mp4 | grep -q '"complete": true' || fail "an edit list"
 film -f lavfi -i testsrc2=s=96x64:r=10:d=1 -frames:v 1 $exact one.mp4
 run one.mp4 | grep -q '"frames": \[0, 0, 0, ' || fail "one frame"
+
+# Formats that know few rates have one that loses no frame, 24000/1001 for 10, and the time is kept: 40 frames, the last at 3.9 s. One that knows few
+# sizes is refused before any work.
+frames() { ffprobe -loglevel error -count_frames -select_streams v -show_entries stream=nb_read_frames -of csv=p=0 "$1" | tr -d ,; }
+for ending in mpg mpeg m1v mxf; do
+    run a.ts --annotate "few.$ending" > /dev/null || fail "no .$ending of 10 frames a second"
+    [ "$(frames "few.$ending")" -eq 95 ] || fail "few.$ending has $(frames "few.$ending") frames"
+    live a.ts --annotate "few.$ending" > /dev/null || fail "no live .$ending of 10 frames a second"
+    [ "$(frames "few.$ending")" -eq 95 ] || fail "the live few.$ending has $(frames "few.$ending") frames"
+done
+status=0
+"$refatom" run no-model --video a.ts --caption man --annotate few.gxf 2> err || status=$?
+[ $status -eq 2 ] && grep -q "no video format .*'few.gxf'; use .mp4" err || fail "GXF: status $status, $(cat err)"
 
 # Names: each is a file, whatever ffmpeg or the shell would make of it.
 for name in 'sp ace.ts' '100%d.ts' '-dash.ts' 'ünï.ts' 'a:b.ts' 'x[1]*?.ts' "quo'te\".ts" 'pipe:0.ts'; do

@@ -25,7 +25,9 @@ bool rfa_annotate_check(const char *path, bool picture)
         return rfa_media_writer_check(path, &rfa_cli_log) == RFA_OK;
     if (rfa_media_writer_check(path, NULL) == RFA_OK)
         return true;
-    fprintf(stderr, "refatom: --annotate: no video format to write has the ending of '%s'; use .mp4, .mkv or .avi%s\n",
+    fprintf(stderr,
+            "refatom: --annotate: no video format for frames of any size has the ending of '%s'; use .mp4, .mkv or "
+            ".avi%s\n",
             path, picture ? ", or .jpg for the key frame alone" : "");
     return false;
 }

@@ -1,10 +1,7 @@
 #include "eval_results.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "error.h"
+#include "output.h"
 
 /* Every line of the results must be of one of the annotations. */
 static enum rfa_status check_done(const struct rfa_eval_results *r, const struct rfa_clip_groups *clips)
@@ -20,14 +17,14 @@ static enum rfa_status check_done(const struct rfa_eval_results *r, const struct
                     r->path, r->done.count, found, r->annotations);
 }
 
-static enum rfa_status write_answered(struct rfa_eval_results *r, FILE *out, const char *path)
+static enum rfa_status write_answered(struct rfa_eval_results *r, FILE *out)
 {
     size_t kept = 0;
-    RFA_TRY(rfa_results_write_run(out, &r->run, path, r->done.log));
+    RFA_TRY(rfa_results_write_run(out, &r->run, r->path, r->done.log));
     for (size_t i = 0; i < r->done.count; i++) {
         if (r->done.item[i].error)
             continue;
-        RFA_TRY(rfa_results_write(out, &r->done.item[i], r->run.classes, path, r->done.log));
+        RFA_TRY(rfa_results_write(out, &r->done.item[i], r->run.classes, r->path, r->done.log));
         r->done.item[kept++] = r->done.item[i];
     }
     r->done.count = kept;
@@ -37,26 +34,22 @@ static enum rfa_status write_answered(struct rfa_eval_results *r, FILE *out, con
 /* Writes the results anew without those that had no answer: beside the file, then in its place. */
 static enum rfa_status drop_failures(struct rfa_eval_results *r)
 {
-    struct rfa_samples none = {.log = r->done.log};
+    struct rfa_output output;
     struct rfa_results_run run;
     FILE *out = NULL;
     bool empty;
-    size_t bytes = strlen(r->path) + 5;
-    char *path = malloc(bytes);
-    if (!path)
-        return rfa_fail(r->done.log, RFA_ERR_NOMEM, "no memory for a file name; close other programs");
-    snprintf(path, bytes, "%s.new", r->path);
-    remove(path);
-    enum rfa_status status = rfa_results_continue(&out, &empty, &none, &run, path);
+    RFA_TRY(rfa_output_begin(&output, r->path, r->done.log));
+    const struct rfa_log named = rfa_output_log(&output);
+    struct rfa_samples none = {.log = &named};
+    enum rfa_status status = rfa_results_continue(&out, &empty, &none, &run, rfa_output_name(&output));
     if (status == RFA_OK)
-        status = write_answered(r, out, path);
-    if (status == RFA_OK && rename(path, r->path) != 0)
-        status = rfa_fail(r->done.log, RFA_ERR_IO, "%s: cannot be replaced: %s", r->path, strerror(errno));
-    free(path);
-    if (out) {
-        fclose(r->out);
+        status = write_answered(r, out);
+    status = rfa_output_end(&output, status);
+    FILE *unused = status == RFA_OK ? r->out : out;
+    if (status == RFA_OK)
         r->out = out;
-    }
+    if (unused)
+        fclose(unused);
     return status;
 }
 

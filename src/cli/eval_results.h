@@ -13,8 +13,8 @@ struct rfa_eval_results {
 };
 
 /* Opens the file for this process alone and reads what it holds, which must be of the same run and of samples of these
- * clips. `retry`: what had no answer is taken out of it. path, annotations, run, done.log and done.classes must be set.
- * The caller closes `out` and frees `done`, also after a failure. */
+ * clips. `retry`: what had no answer is taken out of it; where that fails, the file stays as it was. path, annotations,
+ * run, done.log and done.classes must be set. The caller closes `out` and frees `done`, also after a failure. */
 RFA_CHECKED enum rfa_status rfa_eval_results_open(struct rfa_eval_results *results, const struct rfa_clip_groups *clips,
                                                   bool retry);
 

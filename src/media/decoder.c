@@ -191,7 +191,7 @@ static bool feed(struct rfa_decoder *d)
         return true;
     }
     if (error < 0) {
-        d->early_end = rfa_file_end_is_early(d->container, error, d->last_end);
+        d->early_end = rfa_file_end_is_early(d->container, error, d->last_end, d->incomplete);
         if (error != AVERROR_EOF)
             d->last_error = error;
         d->draining = true;
@@ -459,7 +459,7 @@ void rfa_decoder_describe(const struct rfa_decoder *d, struct rfa_decoder_info *
         .damaged = d->damaged,
         .flawed = d->flawed,
         .ended = d->ended,
-        .broken_end = d->ended && (d->incomplete || d->early_end),
+        .broken_end = d->ended && d->early_end,
         .seekable = seekable,
         .live = d->device || (!seekable && length <= 0),
     };

@@ -10,9 +10,9 @@
 #include <libavformat/avformat.h>
 
 /* After av_read_frame has failed with `error`: true where data is missing behind. last_end: where the furthest packet
- * ended in the file, -1 if unknown. What the file says of its length is not looked at. A seekable file may be read
- * again. */
-bool rfa_file_end_is_early(const AVFormatContext *container, int error, int64_t last_end);
+ * ended in the file, -1 if unknown; incomplete: FFmpeg says so of the last packet. What the file says of its length is
+ * not looked at. A seekable file may be read again. */
+bool rfa_file_end_is_early(const AVFormatContext *container, int error, int64_t last_end, bool incomplete);
 
 #endif
 #endif

@@ -140,19 +140,21 @@ RFA_CHECKED enum rfa_status rfa_media_write_jpeg(const char *path, const struct 
 
 struct rfa_media_writer;
 
-/* Whether a video can be written under this name at all, by its ending and with the encoders that there are: before the
- * work whose result it shall hold. */
+/* Whether a video of any size and rate can be written under this name, by its ending and with the encoders that there
+ * are: before the work whose result it shall hold. */
 RFA_CHECKED enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log);
 
 /* Starts a video file of square pixels; container by the ending of path, codec H.264 or else MPEG-4 or what the
- * container takes. An odd last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; sides
- * 16 ... 16384. */
+ * container takes. An odd last column or row is cropped. frames_per_second, above 0, is brought into 1 ... 240; where
+ * the format knows certain rates only (MPEG-1, MXF), it becomes the next faster one of these, or the fastest. Sides 16
+ * ... 16384. */
 RFA_CHECKED enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width,
                                                   int height, double frames_per_second, const struct rfa_log *log);
 
 /* Appends one frame, displayed from `seconds` on (of any origin, rising; NaN: one frame after the last), as near as the
- * rate given to open allows. One that would come more than half a second late is left out. Another size than that given
- * to open is scaled to it. */
+ * file's rate allows. One that would come half a second late is left out; in a file that is slower than the rate given
+ * to open, one that would come half a frame late. Where the format has a frame at each tick of its rate, the last one
+ * is repeated meanwhile, for at most ten minutes. Another size than that given to open is scaled to it. */
 RFA_CHECKED enum rfa_status rfa_media_writer_add(struct rfa_media_writer *writer, const struct rfa_image *image,
                                                  double seconds);
 

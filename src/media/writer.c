@@ -15,11 +15,12 @@
 #include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 
-static const double MIN_RATE = 1, MAX_RATE = 240;
+static const double MIN_RATE = 1, MAX_RATE = 240; /* frames a second */
+static const double MAX_HELD = 600;               /* seconds that one frame is repeated for */
 
 struct rfa_media_writer {
     const struct rfa_log *log;
-    char *url;         /* what FFmpeg is to open */
+    char *url;         /* what FFmpeg is to open; NULL: memory, to try the format */
     const char *path;  /* the end of it, as the caller gives it */
     int width, height; /* likewise */
     AVFormatContext *container;
@@ -28,8 +29,10 @@ struct rfa_media_writer {
     AVPacket *packet;
     AVFrame *frame;
     struct SwsContext *scaler;
-    int64_t next; /* the first tick, of 1 / rate, that no frame has yet */
-    double rate, origin;
+    int64_t next;        /* the first tick, of 1 / rate, that no frame has yet */
+    double rate, origin; /* the file's frames a second; time of tick 0 */
+    double latest;       /* a frame that would come this many ticks too late is left out */
+    bool constant;       /* every tick has a frame: they carry no times, or the codec has none between its ticks */
 };
 
 /* The first encoder of these that FFmpeg has and the container takes: the best compression first, then what is always
@@ -78,10 +81,7 @@ static int open_file(struct rfa_media_writer *w)
     w->stream->time_base = w->codec->time_base;
     w->stream->sample_aspect_ratio = w->codec->sample_aspect_ratio;
     w->stream->avg_frame_rate = w->codec->framerate;
-    if (!(w->container->oformat->flags & AVFMT_NOFILE) &&
-        (error = avio_open(&w->container->pb, w->url, AVIO_FLAG_WRITE)) < 0)
-        return error;
-    return avformat_write_header(w->container, NULL);
+    return w->url ? avio_open(&w->container->pb, w->url, AVIO_FLAG_WRITE) : avio_open_dyn_buf(&w->container->pb);
 }
 
 static int open_conversion(struct rfa_media_writer *w)
@@ -128,13 +128,28 @@ static enum rfa_status open_writer(struct rfa_media_writer *w)
         return rfa_libav_fail(w->log, error, w->path, "no memory for a frame", "free some memory");
     if ((error = open_file(w)) < 0)
         return rfa_libav_fail(w->log, error, w->path, "cannot be written", "check the folder and its permissions");
+    if ((error = avformat_write_header(w->container, NULL)) < 0)
+        return rfa_libav_fail(w->log, error, w->path, "cannot be begun as a video",
+                              "use another size or the ending .avi, or check the space on the disk");
     return RFA_OK;
+}
+
+static void close_file(const struct rfa_media_writer *w)
+{
+    uint8_t *memory = NULL;
+    if (w->url) {
+        avio_closep(&w->container->pb);
+        return;
+    }
+    avio_close_dyn_buf(w->container->pb, &memory);
+    w->container->pb = NULL;
+    av_free(memory);
 }
 
 static void close_writer(struct rfa_media_writer *w)
 {
-    if (w->container && w->container->pb && !(w->container->oformat->flags & AVFMT_NOFILE))
-        avio_closep(&w->container->pb);
+    if (w->container && w->container->pb)
+        close_file(w);
     avformat_free_context(w->container);
     avcodec_free_context(&w->codec);
     av_packet_free(&w->packet);
@@ -163,17 +178,54 @@ static bool set_path(struct rfa_media_writer *w, const char *path)
     return true;
 }
 
-enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
+/* Whether encoder and container take pictures of this size at this rate: starts a file in memory. */
+static enum rfa_status try_format(const char *path, int width, int height, double rate, const struct rfa_log *log)
 {
-    struct rfa_media_writer probe = {.log = log, .width = 64, .height = 64, .rate = 30};
-    if (!path)
-        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_writer_check: the path is NULL; pass the name of the video");
-    if (!set_path(&probe, path))
-        return rfa_fail(log, RFA_ERR_NOMEM, "%s: no memory to write it; free some", path);
-    rfa_libav_begin();
-    enum rfa_status status = open_format(&probe);
+    struct rfa_media_writer probe = {.log = log, .path = path, .width = width, .height = height, .rate = rate};
+    enum rfa_status status = open_writer(&probe);
     close_writer(&probe);
     return status;
+}
+
+enum rfa_status rfa_media_writer_check(const char *path, const struct rfa_log *log)
+{
+    if (!path)
+        return rfa_fail(log, RFA_ERR_ARG, "rfa_media_writer_check: the path is NULL; pass the name of the video");
+    return try_format(path, 66, 50, 30, log); /* no multiples of 16: an annotated frame seldom has such */
+}
+
+/* The wanted rate, or, where encoder or container refuse it, the next faster one of broadcasting: formats with a list
+ * of rates have some of these. Where all are slower, the fastest. */
+static double choose_rate(const struct rfa_media_writer *w, double wanted)
+{
+    static const double rates[] = {24000.0 / 1001, 24, 25, 30000.0 / 1001, 30, 50, 60000.0 / 1001, 60};
+    const double rounding = 1e-4; /* of rates that files state */
+    const int count = sizeof rates / sizeof *rates;
+    if (try_format(w->path, w->width, w->height, wanted, NULL) == RFA_OK)
+        return wanted;
+    for (int i = 0; i < count; i++)
+        if (rates[i] >= wanted * (1 - rounding) && try_format(w->path, w->width, w->height, rates[i], NULL) == RFA_OK)
+            return rates[i];
+    for (int i = count - 1; i >= 0; i--)
+        if (try_format(w->path, w->width, w->height, rates[i], NULL) == RFA_OK)
+            return rates[i];
+    return wanted; /* the rate is not to blame: opening will say what is */
+}
+
+/* MPEG-1 and MPEG-2 state the distance of their pictures, and decoders go by it. */
+static bool has_constant_rate(const struct rfa_media_writer *w)
+{
+    return (w->container->oformat->flags & AVFMT_NOTIMESTAMPS) || w->codec->codec_id == AV_CODEC_ID_MPEG1VIDEO ||
+           w->codec->codec_id == AV_CODEC_ID_MPEG2VIDEO;
+}
+
+static enum rfa_status open_at_rate(struct rfa_media_writer *w, double wanted)
+{
+    w->rate = choose_rate(w, fmin(fmax(wanted, MIN_RATE), MAX_RATE));
+    RFA_TRY(open_writer(w));
+    w->constant = has_constant_rate(w);
+    w->latest = w->rate < 0.999 * wanted ? 0.5 : w->rate / 2;
+    return RFA_OK;
 }
 
 enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char *path, int width, int height,
@@ -196,8 +248,7 @@ enum rfa_status rfa_media_writer_open(struct rfa_media_writer **out, const char 
     w->log = log;
     w->width = width;
     w->height = height;
-    w->rate = fmin(fmax(frames_per_second, MIN_RATE), MAX_RATE);
-    enum rfa_status status = open_writer(w);
+    enum rfa_status status = open_at_rate(w, frames_per_second);
     if (status != RFA_OK)
         free_writer(&w);
     *out = w;
@@ -243,8 +294,23 @@ static int64_t choose_tick(struct rfa_media_writer *w, double seconds)
         w->origin = seconds;
     double wanted = (seconds - w->origin) * w->rate;
     if (!(wanted > (double)w->next)) /* NaN as well */
-        return (double)w->next - wanted > w->rate / 2 ? -1 : w->next;
+        return (double)w->next - wanted >= w->latest ? -1 : w->next;
+    if (w->constant && wanted - (double)w->next > MAX_HELD * w->rate) {
+        w->origin = seconds - (double)w->next / w->rate; /* a clock that was set anew is no reason to fill a disk */
+        return w->next;
+    }
     return wanted < 1e15 ? llround(wanted) : w->next;
+}
+
+/* Shows the last frame until `tick`. */
+static int hold_last(struct rfa_media_writer *w, int64_t tick)
+{
+    int error = 0;
+    for (; w->next > 0 && w->next < tick && error >= 0; w->next++) {
+        w->frame->pts = w->next;
+        error = encode(w, w->frame);
+    }
+    return error;
 }
 
 enum rfa_status rfa_media_writer_add(struct rfa_media_writer *w, const struct rfa_image *image, double seconds)
@@ -254,7 +320,9 @@ enum rfa_status rfa_media_writer_add(struct rfa_media_writer *w, const struct rf
     int64_t tick = choose_tick(w, seconds);
     if (tick < 0)
         return RFA_OK;
-    int error = av_frame_make_writable(w->frame);
+    int error = w->constant ? hold_last(w, tick) : 0;
+    if (error >= 0)
+        error = av_frame_make_writable(w->frame);
     if (error >= 0)
         error = convert(w, image);
     if (error >= 0) {
